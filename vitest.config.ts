@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+// Unit tests run against the sources (condition "worldline-source"); tests that start the command use the build.
+export default defineConfig({
+  resolve: { conditions: ['worldline-source', 'node', 'import', 'default'] },
+  ssr: { resolve: { conditions: ['worldline-source', 'node', 'import', 'default'] } },
+  test: {
+    include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
