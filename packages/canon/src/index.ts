@@ -1,0 +1,12 @@
+export { fromBase64, toBase64 } from './base64.ts';
+export { bytesEqual, concatBytes, u64be } from './bytes.ts';
+export { type DecodeOptions, decode, decodeCanonical } from './cbor-decode.ts';
+export { encode, encodeItem } from './cbor-encode.ts';
+export { type CborFailure, type CborFailureCode, type CborValue, NESTING_MAX } from './cbor-value.ts';
+export { hashOf, hashText, parseHashText } from './hash.ts';
+export { fromHex, toHex } from './hex.ts';
+export { compareBytes, compareCanonicalKeys, compareUtf8 } from './order.ts';
+export { type Failure, FailureError, fail, ok, type Path, pointer, type Result, unwrap } from './result.ts';
+export { installSha256, type Sha256, sha256 } from './sha256.ts';
+export { sha512 } from './sha512.ts';
+export { fromUtf8, isWellFormed, utf8 } from './utf8.ts';
