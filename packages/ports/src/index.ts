@@ -1,2 +1,3 @@
+export type * from './adapter.ts';
 export type * from './clock.ts';
 export type * from './store.ts';
