@@ -1,0 +1,33 @@
+export type { Applied, Batch, BatchIndex, EmittedRow, Outcome, ReleasedRow, StoredObject, TimerRow } from './batch.ts';
+export { type BatchBody, decodeBatchBody, encodeBatchBody } from './body.ts';
+export { nextChain, ZERO_CHAIN } from './chain.ts';
+export { decodeConfig, defaultConfig, encodeConfig, type WorldConfig, type WorldLimits } from './config.ts';
+export { classOf, type Emission, type EmissionClass, timerDueNs } from './emission.ts';
+export { KernelFault } from './fault.ts';
+export { type CapVerdict, dueWallNs } from './gate.ts';
+export type {
+  EventIngress,
+  GenesisIngress,
+  InboxIngress,
+  Ingress,
+  PinIngress,
+  PlanCancelIngress,
+  PlanStartIngress,
+  ReceiptData,
+  ReceiptIngress,
+  ReceiptVerdict,
+  SnapshotIngress,
+  StampProposal,
+  TimerIngress,
+} from './ingress.ts';
+export { ingressDigest } from './ingress-digest.ts';
+export { type EventWait, type Instance, STEP_STATE_NAMES } from './instance.ts';
+export { Kernel } from './kernel.ts';
+export { merkleProof, merkleRoot, merkleRootFromProof } from './merkle.ts';
+export { type PlanFailureCode, planErrorData } from './plan-end.ts';
+export { receiptDigest } from './receipt-digest.ts';
+export type * from './record.ts';
+export { decodeRecord, encodeRecord } from './record-codec.ts';
+export { type RecordedBatch, type ReplayedBatch, type RestoreBase, type RestoreOptions, replayGenesis, restore } from './restore.ts';
+export type { ObjectSource } from './state.ts';
+export { derivedEntropy } from './turn.ts';
