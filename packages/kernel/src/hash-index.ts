@@ -38,7 +38,7 @@ export class HashIndex<V> {
   static load<V>(
     rootHash: Uint8Array,
     get: GetNode,
-    decodeLeaf: (value: CborValue) => V,
+    decodeLeaf: (value: CborValue, key: Uint8Array) => V,
     encodeLeaf: (value: V) => CborValue,
   ): HashIndex<V> {
     return new HashIndex(encodeLeaf, new RadixTree(HASHES, encodeLeaf, { rootHash, get, decodeLeaf }));

@@ -49,7 +49,7 @@ export class IdIndex<V> {
   static load<V>(
     rootHash: Uint8Array,
     get: GetNode,
-    decodeLeaf: (value: CborValue) => V,
+    decodeLeaf: (value: CborValue, id: number) => V,
     encodeLeaf: (value: V) => CborValue,
   ): IdIndex<V> {
     return new IdIndex(encodeLeaf, new RadixTree(IDS, encodeLeaf, { rootHash, get, decodeLeaf }));

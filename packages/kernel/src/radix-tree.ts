@@ -66,7 +66,7 @@ type Loaded<K, V> = Leaf<K, V> | Branch<K, V>;
 export class RadixTree<K, V> {
   readonly #profile: KeyProfile<K>;
   readonly #encodeLeaf: (value: V) => CborValue;
-  readonly #decodeLeaf: ((value: CborValue) => V) | undefined;
+  readonly #decodeLeaf: ((value: CborValue, key: K) => V) | undefined;
   readonly #get: GetNode | undefined;
   #root: Node<K, V>;
 
@@ -74,7 +74,7 @@ export class RadixTree<K, V> {
   constructor(
     profile: KeyProfile<K>,
     encodeLeaf: (value: V) => CborValue,
-    stored?: { readonly rootHash: Uint8Array; readonly get: GetNode; readonly decodeLeaf: (value: CborValue) => V },
+    stored?: { readonly rootHash: Uint8Array; readonly get: GetNode; readonly decodeLeaf: (value: CborValue, key: K) => V },
   ) {
     this.#profile = profile;
     this.#encodeLeaf = encodeLeaf;
@@ -333,7 +333,7 @@ export class RadixTree<K, V> {
         const last = leaf.keys[leaf.keys.length - 1];
         if (last !== undefined && profile.compare(last, key) >= 0) return undefined;
         leaf.keys.push(key);
-        leaf.values.push((this.#decodeLeaf as (value: CborValue) => V)(encoded));
+        leaf.values.push((this.#decodeLeaf as (value: CborValue, key: K) => V)(encoded, key));
         leaf.encoded.push(encoded);
       }
       return leaf;

@@ -14,11 +14,11 @@ export interface Wait {
   readonly match?: { readonly path: string; readonly value: Uint8Array } | undefined;
 }
 
-/** How many waits each schema has per path, as the snapshot root lists it. */
-export interface WaitSchema {
+/** How many waits each schema has per path, as the snapshot root lists it. An alias, so that it is plain data. */
+export type WaitSchema = {
   readonly schema: string;
   readonly paths: readonly (readonly [path: string | null, waits: number])[];
-}
+};
 
 /** More waits than this on one schema, path and value are an id index of their own. */
 const LIST_MAX = 64;
@@ -66,7 +66,11 @@ export class WaitIndex {
   /** Where `encodeBucket` puts inner nodes; set while `root` runs. */
   #put: PutNode | undefined;
 
-  constructor(stored?: { readonly rootHash: Uint8Array; readonly schemas: readonly WaitSchema[]; readonly get: GetNode }) {
+  constructor(stored?: {
+    readonly rootHash: Uint8Array;
+    readonly get: GetNode;
+    readonly schemas?: readonly WaitSchema[] | undefined;
+  }) {
     this.#get = stored?.get;
     const encodeBucket = (bucket: Bucket): CborValue => this.#encodeBucket(bucket);
     if (stored === undefined) {
@@ -74,6 +78,10 @@ export class WaitIndex {
       return;
     }
     this.#index = HashIndex.load(stored.rootHash, stored.get, (value) => this.#decodeBucket(value), encodeBucket);
+    if (stored.schemas === undefined) {
+      for (const [, bucket] of this.#index.entries()) this.#adopt(bucket);
+      return;
+    }
     for (const { schema, paths } of stored.schemas) {
       for (const [path, count] of paths) {
         const pathWaits = this.#pathWaits(schema, path);
@@ -87,10 +95,11 @@ export class WaitIndex {
   /**
    * The index of a snapshot root's `waits`.
    *
+   * @param schemas - The list beside the root. With it, buckets are read when they are needed; without it, all now.
    * @throws KernelFault `object.missing` or `object.corrupt`, now and from every later call that reads a node.
    */
-  static load(rootHash: Uint8Array, schemas: readonly WaitSchema[], get: GetNode): WaitIndex {
-    return new WaitIndex({ rootHash, schemas, get });
+  static load(rootHash: Uint8Array, get: GetNode, schemas?: readonly WaitSchema[]): WaitIndex {
+    return new WaitIndex({ rootHash, get, schemas });
   }
 
   get size(): number {
@@ -178,7 +187,7 @@ export class WaitIndex {
   }
 
   /** Schemas by name, paths by UTF-8 bytes, null first. */
-  get schemas(): WaitSchema[] {
+  schemas(): WaitSchema[] {
     return [...this.#schemas.entries()]
       .sort(([a], [b]) => compareUtf8(a, b))
       .map(([schema, { paths }]) => ({
@@ -208,6 +217,14 @@ export class WaitIndex {
     const root = this.#index.root(put);
     this.#put = undefined;
     return root;
+  }
+
+  #adopt(bucket: Bucket): void {
+    const pathWaits = this.#pathWaits(bucket.schema, bucket.path);
+    const count = bucket.many?.size ?? bucket.list.length;
+    pathWaits.buckets.set(bucket.value === null ? '' : valueKey(bucket.value), bucket);
+    pathWaits.count += count;
+    this.#size += count;
   }
 
   #pathWaits(schema: string, path: string | null): PathWaits {
@@ -254,7 +271,16 @@ export class WaitIndex {
     let list: Wait[] = [];
     let many: IdIndex<Wait> | undefined;
     if (waits instanceof Uint8Array) {
-      many = loadMany(waits, this.#get as GetNode, toWait);
+      many = IdIndex.load(
+        waits,
+        this.#get as GetNode,
+        (wait, waitId) => {
+          if (!Array.isArray(wait) || wait.length !== 2) throw corruptBucket();
+          return toWait(waitId, wait[0] as CborValue, wait[1] as CborValue);
+        },
+        encodeWait,
+      );
+      if (many.size <= LIST_MAX) throw corruptBucket();
     } else {
       if (!Array.isArray(waits) || waits.length === 0 || waits.length > LIST_MAX) throw corruptBucket();
       list = (waits as readonly CborValue[]).map((wait) => {
@@ -264,21 +290,6 @@ export class WaitIndex {
     }
     return { schema, path, value: value as Uint8Array | null, list, many, key: undefined, isStored: true };
   }
-}
-
-/** An id index's leaf value does not repeat the id, so it gets it from the entry. */
-function loadMany(
-  rootHash: Uint8Array,
-  get: GetNode,
-  toWait: (waitId: CborValue, planId: CborValue, stepId: CborValue) => Wait,
-): IdIndex<Wait> {
-  const stored = IdIndex.load<CborValue>(rootHash, get, (value) => value, (value) => value);
-  const waits = new IdIndex<Wait>(encodeWait);
-  for (const [waitId, value] of stored.entries()) {
-    if (!Array.isArray(value) || value.length !== 2) throw corruptBucket();
-    waits.set(waitId, toWait(waitId, value[0] as CborValue, value[1] as CborValue));
-  }
-  return waits;
 }
 
 function encodeWait({ planId, stepId }: Wait): CborValue {
