@@ -45,7 +45,8 @@ export interface RefExpr {
 
 export type Expr =
   | RefExpr
-  | { readonly form: 'const'; readonly value: Value }
+  /** `written`: a uuid as authored, when it has upper-case digits. Nodes keep what was written (`definitions.md` §5). */
+  | { readonly form: 'const'; readonly value: Value; readonly written?: string | undefined }
   | { readonly form: 'op'; readonly op: Operator; readonly args: readonly Expr[] }
   /** Fields in canonical key order: it decides which error is reported first (`expressions.md` §6). */
   | { readonly form: 'record'; readonly fields: readonly (readonly [string, Expr])[] }

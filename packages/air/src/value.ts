@@ -14,7 +14,16 @@ export type Value =
   | { readonly kind: 'list' | 'set'; readonly items: readonly Value[] }
   | { readonly kind: 'map'; readonly entries: readonly (readonly [Value, Value])[] }
   | { readonly kind: 'record'; readonly fields: ReadonlyMap<string, Value> }
-  | { readonly kind: 'variant'; readonly tag: string; readonly value: Value }
+  | {
+      readonly kind: 'variant';
+      readonly tag: string;
+      readonly value: Value;
+      /**
+       * The arm's type is an option, and it is none. Only the literal form needs to know: `{tag, value: {null: {}}}`
+       * here, `{tag}` for an arm without data (`values.md` §3.4). Two values that differ only in this are equal.
+       */
+      readonly none?: true;
+    }
   | { readonly kind: 'receipt'; readonly emissionSeq: number }
   | { readonly kind: 'handle'; readonly emissionSeq: number };
 
