@@ -1,0 +1,84 @@
+import { type Catalog, type Env, normalizeCbor, type PlanDef, type ReceiptView, type Value } from '@worldline/air';
+import { KernelFault } from './fault.ts';
+import type { BufferedReceipt, Instance } from './instance.ts';
+
+/** What the expressions of one instance may read (`plans.md` §1 M2). */
+export class InstanceEnv implements Env {
+  readonly #instance: Instance;
+  readonly #plan: PlanDef;
+  readonly #catalog: Catalog;
+  readonly #event: Value | undefined;
+
+  /** @param catalog - of the manifest the instance pins. */
+  constructor(instance: Instance, plan: PlanDef, catalog: Catalog, event?: Value) {
+    this.#instance = instance;
+    this.#plan = plan;
+    this.#catalog = catalog;
+    this.#event = event;
+  }
+
+  input(): Value {
+    return this.#instance.input;
+  }
+
+  variable(name: string): Value | undefined {
+    return this.#instance.variables.get(name);
+  }
+
+  step(id: string): Value | undefined {
+    return this.#instance.stepValues.get(id);
+  }
+
+  event(): Value | undefined {
+    return this.#event;
+  }
+
+  receipt(emissionSeq: number): ReceiptView | undefined {
+    const receipt = this.#instance.receipts.get(emissionSeq);
+    return receipt === undefined ? undefined : this.#view(receipt);
+  }
+
+  #view(receipt: BufferedReceipt): ReceiptView {
+    return {
+      status: receipt.status,
+      payload: receipt.payloadCbor === undefined ? undefined : this.#payload(receipt.emissionSeq, receipt.payloadCbor),
+      adapterId: receipt.adapterId,
+      costCents: receipt.costCents,
+      error: receipt.error === undefined ? undefined : errorValue(receipt.error),
+    };
+  }
+
+  #payload(emissionSeq: number, payloadCbor: Uint8Array): Value {
+    const kind = this.#kindOf(emissionSeq);
+    const effect = this.#catalog.effects.get(kind);
+    if (effect === undefined) throw new KernelFault('state.impossible', `pinned manifest lacks effect kind ${kind}`);
+    const schema = effect.def.receiptSchema;
+    const read = normalizeCbor(payloadCbor, { kind: 'ref', name: schema }, this.#catalog.scope, schema);
+    if (!read.ok) throw new KernelFault('state.impossible', `a recorded payload of ${kind} does not conform`);
+    return read.value.value;
+  }
+
+  #kindOf(emissionSeq: number): string {
+    for (const [handle, effect] of this.#instance.handles) {
+      if (effect.emissionSeq !== emissionSeq) continue;
+      for (const step of this.#plan.steps) {
+        if (step.op === 'emit_effect' && step.effectIdAs === handle) return step.kind;
+      }
+    }
+    throw new KernelFault('state.impossible', `emission ${emissionSeq} belongs to no handle of instance ${this.#instance.id}`);
+  }
+}
+
+/** A receipt's error as a `sys/EffectError@1` value. */
+function errorValue(error: NonNullable<BufferedReceipt['error']>): Value {
+  return {
+    kind: 'record',
+    // Canonical key order: shorter first.
+    fields: new Map<string, Value>([
+      ['code', { kind: 'text', value: error.code }],
+      ['message', { kind: 'text', value: error.message }],
+      ['retryable', error.retryable === null ? { kind: 'null' } : { kind: 'bool', value: error.retryable }],
+      ['detail_ref', error.detail_ref === null ? { kind: 'null' } : { kind: 'hash', value: error.detail_ref }],
+    ]),
+  };
+}

@@ -1,0 +1,222 @@
+import {
+  type Catalog,
+  type EffectDef,
+  encodeValue,
+  type Grant,
+  type PolicyDef,
+  runBuiltinEnforcer,
+  secretRefs,
+  type Value,
+} from '@worldline/air';
+import { hashOf } from '@worldline/canon';
+import { classOf, type Emission, timerDueNs } from './emission.ts';
+import type { CapDecision, IntentOrigin, PolicyDecision } from './record.ts';
+import type { WorldState } from './state.ts';
+import type { Turn } from './turn.ts';
+
+/** Every effect passes here: kind, origin, grant, enforcer, secrets, policy; decisions on record (`kernel.md` §9). */
+
+export interface EffectRequest {
+  readonly kind: string;
+  /** Conforms to the params schema. */
+  readonly params: Value;
+  readonly cap: string;
+  /** 32 bytes, or undefined when the author gave none. */
+  readonly idempotencyKey: Uint8Array | undefined;
+  readonly origin: IntentOrigin & { readonly origin_kind: 'plan' };
+  readonly cause: number;
+}
+
+export type Denial = {
+  readonly code: 'effect_invalid' | 'cap_denied' | 'secret_denied' | 'policy_denied';
+  readonly reason: string;
+};
+
+export type Admission =
+  | { readonly ok: true; readonly emissionSeq: number; readonly intentHash: Uint8Array }
+  | { readonly ok: false; readonly denial: Denial };
+
+export type CapVerdict = { readonly ok: true } | { readonly ok: false; readonly code: string; readonly message: string };
+
+const NO_KEY = new Uint8Array(32);
+
+/** `timer.set` and `blob.get` count as `both` (`builtins.md` §6.3). */
+export function admitsPlans(effect: EffectDef): boolean {
+  return effect.originScope !== 'reducer' || effect.effectKind === 'timer.set' || effect.effectKind === 'blob.get';
+}
+
+/** Kinds for which sharing is never wanted get a key from their origin (`kernel.md` §9.1). */
+function originKey(request: EffectRequest): Uint8Array {
+  const { kind, origin } = request;
+  const derived = kind.startsWith('timer.') || kind === 'approval.request' || kind === 'fabric.send' || kind.startsWith('fabric.send.');
+  return derived ? hashOf([kind, origin.origin_kind, origin.name, origin.plan_id, origin.step_id]) : NO_KEY;
+}
+
+/** Steps 4–12 of the pipeline (`kernel.md` §9.3). Kind, origin and params were checked by the caller. */
+export function admit(state: WorldState, turn: Turn, effect: EffectDef, request: EffectRequest): Admission {
+  const catalog = state.catalog;
+  const paramsCbor = encodeValue(request.params);
+  if (paramsCbor.length > state.config.limits.max_params_bytes) return deny('effect_invalid', 'too_large');
+  const idempotencyKey = request.idempotencyKey ?? originKey(request);
+  const intentHash = hashOf({ kind: request.kind, params: paramsCbor, cap: request.cap, idempotency_key: idempotencyKey });
+
+  const grant = catalog.grants.get(request.cap);
+  if (grant === undefined) return deny('cap_denied', 'cap.grant_missing');
+  if (grant.capType !== effect.capType) return deny('cap_denied', 'cap.type_mismatch');
+
+  const decision: Omit<CapDecision, 'decision'> = {
+    record_kind: 'cap_decision',
+    intent_hash: intentHash,
+    stage: 'enqueue',
+    effect_kind: request.kind,
+    cap_name: request.cap,
+    cap_type: grant.capType,
+    grant_hash: grant.grantHash,
+    enforcer_module: grant.enforcer,
+    expiry_ns: grant.expiryNs,
+  };
+  const origin = { kind: 'plan' as const, name: request.origin.name };
+  const verdict = checkGrant(catalog, grant, effect, paramsCbor, origin, turn.stamp.logicalNowNs);
+  const secret = verdict.ok ? checkSecrets(catalog, effect, request) : undefined;
+  const refusal = verdict.ok ? secret : verdict;
+  if (refusal !== undefined) {
+    turn.append({ ...decision, decision: 'deny', deny: { code: refusal.code, message: refusal.message } });
+    return deny(secret === undefined ? 'cap_denied' : 'secret_denied', refusal.code);
+  }
+  turn.append({ ...decision, decision: 'allow' });
+
+  const ruling = judge(catalog.policy, request, grant);
+  const policyRecord: PolicyDecision = {
+    record_kind: 'policy_decision',
+    intent_hash: intentHash,
+    policy_name: catalog.policy?.name ?? 'allow_all',
+    rule_index: ruling.rule,
+    decision: ruling.decision,
+  };
+  turn.append(policyRecord);
+  if (ruling.decision === 'deny') return deny('policy_denied', ruling.rule === undefined ? 'default' : `rule/${ruling.rule}`);
+
+  return { ok: true, intentHash, emissionSeq: enqueue(state, turn, request, paramsCbor, idempotencyKey, intentHash) };
+}
+
+function deny(code: Denial['code'], reason: string): Admission {
+  return { ok: false, denial: { code, reason } };
+}
+
+/** Expiry and enforcer, without recording anything; also for adapters that change a request after dispatch. */
+export function checkGrant(
+  catalog: Catalog,
+  grant: Grant,
+  effect: EffectDef,
+  paramsCbor: Uint8Array,
+  origin: { readonly kind: 'plan' | 'reducer'; readonly name: string },
+  logicalNowNs: bigint,
+): CapVerdict {
+  if (grant.expiryNs !== undefined && logicalNowNs >= grant.expiryNs) {
+    return { ok: false, code: 'expired', message: 'the grant has expired' };
+  }
+  const verdict = runBuiltinEnforcer(grant.enforcer, {
+    capDef: grant.cap,
+    grantName: grant.name,
+    capSchema: catalog.caps.get(grant.cap)!.def.schema,
+    capParams: grant.paramsCbor,
+    effectKind: effect.effectKind,
+    effectParams: paramsCbor,
+    paramsType: { kind: 'ref', name: effect.paramsSchema },
+    origin,
+    logicalNowNs,
+    scope: catalog.scope,
+  });
+  return verdict ?? { ok: false, code: 'enforcer_not_found', message: `no enforcer ${grant.enforcer}` };
+}
+
+function checkSecrets(
+  catalog: Catalog,
+  effect: EffectDef,
+  request: EffectRequest,
+): { readonly code: string; readonly message: string } | undefined {
+  for (const ref of secretRefs(request.params, { kind: 'ref', name: effect.paramsSchema }, catalog.scope)) {
+    const label = `${ref.alias}@${ref.version}`;
+    const secret = catalog.secrets.find((s) => s.alias === ref.alias && BigInt(s.version) === ref.version);
+    if (secret === undefined) return { code: 'secret_unknown', message: `secret ${label} is not declared` };
+    const capAllowed = secret.allowedCaps.length === 0 || secret.allowedCaps.includes(request.cap);
+    const planAllowed = secret.allowedPlans.length === 0 || secret.allowedPlans.includes(request.origin.name);
+    if (!capAllowed || !planAllowed) return { code: 'secret_denied', message: `secret ${label} is not permitted here` };
+  }
+  return undefined;
+}
+
+/** First rule whose given conditions all hold; no rule denies; no policy allows (`kernel.md` §9.7). */
+export function judge(
+  policy: PolicyDef | undefined,
+  request: { readonly kind: string; readonly cap: string; readonly origin: { readonly origin_kind: string; readonly name: string } },
+  grant: Grant,
+): { readonly decision: 'allow' | 'deny'; readonly rule: number | undefined } {
+  if (policy === undefined) return { decision: 'allow', rule: undefined };
+  const matches = (given: string | undefined, actual: string) => given === undefined || given === actual;
+  const rule = policy.rules.findIndex(
+    ({ when }) =>
+      matches(when.effectKind, request.kind) &&
+      matches(when.capName, request.cap) &&
+      matches(when.capType, grant.capType) &&
+      matches(when.originKind, request.origin.origin_kind) &&
+      matches(when.originName, request.origin.name),
+  );
+  return rule < 0 ? { decision: 'deny', rule: undefined } : { decision: policy.rules[rule]!.decision, rule };
+}
+
+function enqueue(
+  state: WorldState,
+  turn: Turn,
+  request: EffectRequest,
+  paramsCbor: Uint8Array,
+  idempotencyKey: Uint8Array,
+  intentHash: Uint8Array,
+): number {
+  const leader = state.emissionOfIntent(intentHash);
+  const emissionSeq = turn.append({
+    record_kind: 'effect_intent',
+    intent_hash: intentHash,
+    kind: request.kind,
+    cap_name: request.cap,
+    params_cbor: paramsCbor,
+    idempotency_key: idempotencyKey,
+    origin: request.origin,
+    coalesced_into: leader?.emissionSeq,
+    cause: request.cause,
+  });
+  if (leader !== undefined) {
+    state.setEmission({ ...leader, waiters: [...leader.waiters, { emissionSeq, origin: request.origin }] }, turn.undo);
+    return emissionSeq;
+  }
+  const emission: Emission = {
+    emissionSeq,
+    intentHash,
+    kind: request.kind,
+    capName: request.cap,
+    paramsCbor,
+    idempotencyKey,
+    logicalNowNs: turn.stamp.logicalNowNs,
+    origin: request.origin,
+    class: classOf(request.kind),
+    waiters: [],
+  };
+  state.setEmission(emission, turn.undo);
+  if (emission.class === 'external') {
+    turn.emitted.push({ emissionSeq, intentHash, kind: request.kind, request: turn.entries.at(-1)! });
+  } else if (emission.class === 'timer') {
+    turn.timers.push({ emissionSeq, intentHash, dueWallNs: dueWallNs(turn.stamp, timerDueNs(emission)) });
+  }
+  return emissionSeq;
+}
+
+/** Latest wall time that a row can hold: a signed 64-bit column, the year 2262. */
+const WALL_MAX_NS = 2n ** 63n - 1n;
+
+/** Estimate of the wall time at which logical time gets to `dueLogicalNs`. */
+export function dueWallNs(stamp: { readonly nowNs: bigint; readonly logicalNowNs: bigint }, dueLogicalNs: bigint): bigint {
+  const ahead = dueLogicalNs - stamp.logicalNowNs;
+  const due = stamp.nowNs + (ahead > 0n ? ahead : 0n);
+  return due > WALL_MAX_NS ? WALL_MAX_NS : due;
+}
+

@@ -1,0 +1,371 @@
+import { type Catalog, conform, encodeValue, type Expr, evaluate, evaluateSlot, hash as hashValue, type PlanDef, type Slot, type Step, text, type Type, type Value } from '@worldline/air';
+import { bytesEqual, hashText, parseHashText, pointer } from '@worldline/canon';
+import { InstanceEnv } from './env.ts';
+import { admit, admitsPlans } from './gate.ts';
+import { COMPLETED, type EventWait, type Instance, makeSchedule, READY, type Schedule, SKIPPED, smallest, WAITING } from './instance.ts';
+import { endOk, endWithFailure, type FailureDetail, type PlanFailureCode } from './plan-end.ts';
+import { boundName, type PlanProgram, programOf } from './program.ts';
+import { publish } from './publish.ts';
+import { RESERVED_SCHEMAS } from './reserved.ts';
+import type { WorldState } from './state.ts';
+import type { Turn } from './turn.ts';
+
+/** Runs one instance until it parks or ends (`plans.md` §6.2). */
+export function runInstance(state: WorldState, turn: Turn, instance: Instance): void {
+  new PlanRun(state, turn, instance).run();
+}
+
+/** Thrown inside a run when a step has ended the instance; never leaves this file. */
+const ENDED = Symbol('ended');
+
+type EmitStep = Extract<Step, { op: 'emit_effect' }>;
+
+class PlanRun {
+  readonly #state: WorldState;
+  readonly #turn: Turn;
+  readonly #instance: Instance;
+  readonly #plan: PlanDef;
+  readonly #program: PlanProgram;
+  /** Of the manifest the instance pins. */
+  readonly #pinned: Catalog;
+  readonly #env: InstanceEnv;
+  readonly #schedule: Schedule;
+
+  constructor(state: WorldState, turn: Turn, instance: Instance) {
+    this.#state = state;
+    this.#turn = turn;
+    this.#instance = instance;
+    this.#pinned = state.catalogFor(instance.manifestHash);
+    this.#plan = state.planOf(instance.manifestHash, instance.name);
+    this.#program = programOf(this.#plan);
+    this.#env = new InstanceEnv(instance, this.#plan, this.#pinned);
+    state.touch(instance, turn.undo);
+    turn.undo.assign(instance, 'cause', instance.cause);
+    turn.undo.push(() => {
+      instance.schedule = undefined;
+    });
+    instance.schedule ??= makeSchedule(this.#program, instance.states);
+    this.#schedule = instance.schedule;
+  }
+
+  run(): void {
+    try {
+      this.#loop();
+    } catch (signal) {
+      if (signal !== ENDED) throw signal;
+    }
+  }
+
+  #loop(): void {
+    const steps = this.#plan.steps;
+    for (;;) {
+      this.#decideAll();
+      const ready = [...this.#schedule.ready].sort((a, b) => a - b);
+      const emits = ready.filter((i) => steps[i]!.op === 'emit_effect');
+      if (emits.length > 0) {
+        for (const i of emits) this.#exec(i);
+        continue;
+      }
+      const next = ready[0];
+      if (next !== undefined) {
+        this.#exec(next);
+        continue;
+      }
+      const wake = this.#instance.wakes[0];
+      if (wake !== undefined) {
+        this.#turn.undo.assign(this.#instance, 'wakes', this.#instance.wakes.slice(1));
+        this.#instance.cause = wake.cause;
+        this.#complete(wake.step, wake.value);
+        continue;
+      }
+      if (this.#schedule.unsettled === 0) this.#finish();
+      return;
+    }
+  }
+
+  // Deciding (§6.1): in declaration order, again and again until nothing changes; each decision is latched.
+
+  #decideAll(): void {
+    const { decidable } = this.#schedule;
+    let position = -1;
+    while (decidable.size > 0) {
+      const next = smallest(decidable, position);
+      if (next === undefined) {
+        position = -1;
+        continue;
+      }
+      position = next;
+      decidable.delete(next);
+      this.#decide(next);
+    }
+  }
+
+  #decide(step: number): void {
+    const incoming = this.#program.incoming[step]!;
+    let live = incoming.length === 0;
+    for (const { edge, from, when } of incoming) {
+      if (this.#instance.states[from] !== COMPLETED) continue;
+      if (when === undefined) live = true;
+      else if (this.#guard(when, edge, step)) live = true;
+    }
+    if (live) {
+      this.#instance.setState(step, READY, this.#turn.undo);
+      this.#schedule.ready.add(step);
+    } else {
+      this.#settle(step, SKIPPED);
+    }
+  }
+
+  #guard(when: Expr, edge: number, step: number): boolean {
+    const verdict = evaluate(when, this.#env);
+    if (verdict.ok && verdict.value.kind === 'bool') return verdict.value.value;
+    return this.#fail('expr_error', {
+      at: pointer(['edges', edge, 'when', ...(verdict.ok ? [] : verdict.failure.path)]),
+      reason: verdict.ok ? 'type_mismatch' : verdict.failure.code,
+      step: this.#plan.steps[step]!.id,
+    });
+  }
+
+  #settle(step: number, state: typeof COMPLETED | typeof SKIPPED): void {
+    this.#instance.setState(step, state, this.#turn.undo);
+    const schedule = this.#schedule;
+    schedule.ready.delete(step);
+    schedule.unsettled--;
+    for (const next of this.#program.successors[step]!) {
+      const left = schedule.remaining[next]! - 1;
+      schedule.remaining[next] = left;
+      if (left === 0) schedule.decidable.add(next);
+    }
+  }
+
+  // Executing one ready step (§3.1)
+
+  #exec(i: number): void {
+    const step = this.#plan.steps[i]!;
+    switch (step.op) {
+      case 'assign':
+        return this.#assign(i, step);
+      case 'emit_effect':
+        return this.#emit(i, step);
+      case 'await_receipt':
+        return this.#awaitReceipt(i, step);
+      case 'await_event':
+        return this.#awaitEvent(i, step);
+      case 'raise_event':
+        return this.#raise(i, step);
+      case 'end':
+        return this.#end(i, step);
+      case 'spawn_plan':
+      case 'await_plan':
+      case 'spawn_for_each':
+      case 'await_plans_all':
+        // Loading refuses plans with these steps (`unsupported`), so none can be running.
+        throw new Error(`step "${step.op}" reached the kernel`);
+      default:
+        return step satisfies never;
+    }
+  }
+
+  #assign(i: number, step: Extract<Step, { op: 'assign' }>): void {
+    const value = this.#slot(i, 'expr', step.expr);
+    const local = this.#plan.locals.get(step.as);
+    if (local === undefined) return this.#complete(i, value);
+    const fitted = conform(value, ref(local), this.#pinned.scope, local);
+    if (!fitted.ok) this.#failAt(i, 'expr_error', 'expr', 'conversion');
+    this.#complete(i, fitted.value);
+  }
+
+  #emit(i: number, step: EmitStep): void {
+    const evaluated = this.#slot(i, 'params', step.params);
+    const keyValue = step.idempotencyKey === undefined ? undefined : this.#slot(i, 'idempotency_key', step.idempotencyKey);
+    const effect = this.#state.catalog.effects.get(step.kind)?.def;
+    if (effect === undefined) this.#failAt(i, 'effect_invalid', 'kind', 'effect.kind_unsupported');
+    if (!admitsPlans(effect)) this.#failAt(i, 'effect_invalid', 'kind', 'effect.origin_denied');
+    const schema = this.#pinned.effects.get(step.kind)?.def.paramsSchema ?? effect.paramsSchema;
+    const params = conform(evaluated, ref(schema), this.#pinned.scope, schema);
+    if (!params.ok) this.#failAt(i, 'effect_invalid', 'params', params.failure[0]!.code);
+    const idempotencyKey = keyValue === undefined ? undefined : keyBytes(keyValue);
+    if (idempotencyKey === null) this.#failAt(i, 'effect_invalid', 'idempotency_key', 'idempotency.invalid');
+
+    const admission = admit(this.#state, this.#turn, effect, {
+      kind: step.kind,
+      params: params.value,
+      cap: step.cap,
+      idempotencyKey,
+      origin: { origin_kind: 'plan', name: this.#plan.name, plan_id: this.#instance.id, step_id: step.id },
+      cause: this.#instance.cause,
+    });
+    if (!admission.ok) {
+      const { code, reason } = admission.denial;
+      if (code === 'policy_denied') return this.#fail(code, { at: pointer(['steps', i]), reason, step: step.id });
+      this.#failAt(i, code, code === 'cap_denied' ? 'cap' : 'params', reason);
+    }
+    const { emissionSeq, intentHash } = admission;
+    this.#turn.undo.setMap(this.#instance.handles, step.effectIdAs, { emissionSeq, intentHash });
+    const handle: Value = { kind: 'handle', emissionSeq };
+    const stepValue: Value = {
+      kind: 'record',
+      fields: new Map([
+        ['handle', handle],
+        ['params', params.value],
+        ['intent_hash', hashValue(hashText(intentHash))],
+      ]),
+    };
+    this.#complete(i, stepValue, handle);
+  }
+
+  #awaitReceipt(i: number, step: Extract<Step, { op: 'await_receipt' }>): void {
+    const handle = this.#instance.handles.get(step.handle);
+    if (handle === undefined) return this.#fail('handle_unknown', { at: pointer(['steps', i, 'for']), step: step.id });
+    if (this.#instance.receipts.has(handle.emissionSeq)) {
+      return this.#complete(i, { kind: 'receipt', emissionSeq: handle.emissionSeq });
+    }
+    this.#wait(i);
+    this.#turn.undo.setMap(this.#instance.receiptWaits, i, handle.emissionSeq);
+  }
+
+  #awaitEvent(i: number, step: Extract<Step, { op: 'await_event' }>): void {
+    const wait = this.#program.waits.get(i)!;
+    for (const { ref: root, path } of wait.roots) {
+      const bound = root.root === 'var' ? this.#env.variable(root.name!) : this.#env.step(root.name!);
+      if (bound === undefined) {
+        return this.#fail('expr_error', { at: pointer(['steps', i, 'where', ...path]), reason: 'missing_ref', step: step.id });
+      }
+    }
+    const waitId = this.#state.nextWaitId;
+    this.#turn.undo.assign(this.#state, 'nextWaitId', waitId + 1);
+    const entry: EventWait = { waitId, planId: this.#instance.id, stepId: step.id, schema: step.event, match: this.#match(i) };
+    this.#wait(i);
+    this.#turn.undo.setMap(this.#instance.eventWaits, i, entry);
+    this.#state.addWait(entry, this.#turn.undo);
+  }
+
+  /** The field and the fixed value that an index may compare (`kernel.md` §6.5). */
+  #match(i: number): EventWait['match'] {
+    const candidate = this.#program.waits.get(i)!.match;
+    if (candidate === undefined) return undefined;
+    // A local given at the start may still be bound by its step while the wait is open; then its value is not fixed.
+    const states = this.#instance.states;
+    if (candidate.binders.some((b) => states[b] !== COMPLETED && states[b] !== SKIPPED)) return undefined;
+    const value = evaluate(candidate.value, this.#env);
+    return value.ok ? { path: candidate.path.join('.'), value: encodeValue(value.value) } : undefined;
+  }
+
+  #wait(i: number): void {
+    this.#instance.setState(i, WAITING, this.#turn.undo);
+    this.#schedule.ready.delete(i);
+  }
+
+  #raise(i: number, step: Extract<Step, { op: 'raise_event' }>): void {
+    const evaluated = this.#slot(i, 'value', step.value);
+    const fitted = conform(evaluated, ref(step.event), this.#pinned.scope, step.event);
+    if (!fitted.ok) this.#failAt(i, 'event_invalid', 'value', fitted.failure[0]!.code);
+    const valueCbor = encodeValue(fitted.value);
+    if (valueCbor.length > this.#state.config.limits.max_event_bytes) this.#failAt(i, 'event_invalid', 'value', 'too_large');
+    if (RESERVED_SCHEMAS.has(step.event)) this.#failAt(i, 'event_invalid', 'value', 'schema.reserved');
+    const pinned = this.#pinned.schemas.get(step.event)!.hash;
+    const active = this.#state.catalog.schemas.get(step.event)?.hash;
+    if (active === undefined || !bytesEqual(pinned, active)) {
+      return this.#fail('event_schema_changed', { at: pointer(['steps', i, 'event']), step: step.id });
+    }
+    publish(
+      this.#state,
+      this.#turn,
+      { schema: step.event, valueCbor, value: fitted.value },
+      { origin: 'plan', origin_name: this.#plan.name, plan_id: this.#instance.id, cause: this.#instance.cause },
+    );
+    this.#complete(i, {
+      kind: 'record',
+      fields: new Map([
+        ['value', fitted.value],
+        ['schema', text(step.event)],
+      ]),
+    });
+  }
+
+  #end(i: number, step: Extract<Step, { op: 'end' }>): void {
+    let result: { schema: string; valueCbor: Uint8Array } | undefined;
+    let value: Value = { kind: 'null' };
+    if (step.result !== undefined) {
+      const schema = this.#plan.output!;
+      const evaluated = this.#slot(i, 'result', step.result);
+      const fitted = conform(evaluated, ref(schema), this.#pinned.scope, schema);
+      if (!fitted.ok) this.#failAt(i, 'result_invalid', 'result', fitted.failure[0]!.code);
+      value = fitted.value;
+      result = { schema, valueCbor: encodeValue(value) };
+    }
+    this.#complete(i, value);
+    endOk(this.#state, this.#turn, this.#instance, result);
+    throw ENDED;
+  }
+
+  /** All steps are settled and no `end` ran (§8). */
+  #finish(): void {
+    this.#checkInvariants(undefined);
+    if (this.#program.hasOutput) return this.#fail('result_missing', {});
+    endOk(this.#state, this.#turn, this.#instance, undefined);
+    throw ENDED;
+  }
+
+  // Completing (§6.2)
+
+  /** @param bound - what the step's variable gets when that is not the step value. */
+  #complete(i: number, value: Value, bound: Value = value): void {
+    const step = this.#plan.steps[i]!;
+    const name = boundName(step);
+    const { undo } = this.#turn;
+    if (name !== undefined) undo.setMap(this.#instance.variables, name, bound);
+    undo.setMap(this.#instance.stepValues, step.id, value);
+    this.#settle(i, COMPLETED);
+    this.#checkInvariants(step.id);
+  }
+
+  #checkInvariants(step: string | undefined): void {
+    this.#program.invariants.forEach((invariant, k) => {
+      const applicable =
+        invariant.variables.every((name) => this.#instance.variables.has(name)) &&
+        invariant.steps.every((s) => this.#instance.states[s] === COMPLETED);
+      if (!applicable) return;
+      const verdict = evaluate(invariant.expr, this.#env);
+      if (verdict.ok && verdict.value.kind === 'bool' && verdict.value.value) return;
+      const failed = !verdict.ok ? verdict.failure : verdict.value.kind === 'bool' ? undefined : { code: 'type_mismatch', path: [] };
+      this.#fail('invariant_violation', {
+        at: pointer(['invariants', k, ...(failed?.path ?? [])]),
+        reason: failed === undefined ? `invariants/${k}` : `invariants/${k}: ${failed.code}`,
+        step,
+      });
+    });
+  }
+
+  // Failing (§10): ends the instance at once
+
+  #slot(i: number, member: string, slot: Slot): Value {
+    const value = evaluateSlot(slot, this.#env);
+    if (value.ok) return value.value;
+    return this.#fail('expr_error', {
+      at: pointer(['steps', i, member, ...value.failure.path]),
+      reason: value.failure.code,
+      step: this.#plan.steps[i]!.id,
+    });
+  }
+
+  #failAt(i: number, code: PlanFailureCode, member: string, reason: string): never {
+    return this.#fail(code, { at: pointer(['steps', i, member]), reason, step: this.#plan.steps[i]!.id });
+  }
+
+  #fail(code: PlanFailureCode, detail: FailureDetail): never {
+    endWithFailure(this.#state, this.#turn, this.#instance, code, detail);
+    throw ENDED;
+  }
+}
+
+function ref(name: string): Type {
+  return { kind: 'ref', name };
+}
+
+/** The 32 bytes of an idempotency key (`values.md` §8); null when the value is none. */
+function keyBytes(value: Value): Uint8Array | null {
+  if (value.kind === 'bytes') return value.value.length === 32 ? value.value : null;
+  if (value.kind === 'hash' || value.kind === 'text') return parseHashText(value.value) ?? null;
+  return null;
+}

@@ -1,0 +1,142 @@
+import { normalizeCbor, type Type } from '@worldline/air';
+import { bytesEqual, encode } from '@worldline/canon';
+import { type Emission, timerKey } from './emission.ts';
+import type { Refusal } from './input.ts';
+import type { ReceiptIngress } from './ingress.ts';
+import type { Instance } from './instance.ts';
+import type { Disposition, EffectReceipt, IntentOrigin } from './record.ts';
+import type { WorldState } from './state.ts';
+import type { Turn } from './turn.ts';
+
+/** Acceptance and delivery of receipts (`kernel.md` §10). */
+
+export type Binding =
+  | { readonly kind: 'bound'; readonly emission: Emission }
+  | { readonly kind: 'duplicate' }
+  | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+const SIGNATURE_NONE = new Uint8Array(64);
+const MANUAL_PREFIX = 'manual.';
+
+/** Cases 1–5 of §10.2. */
+export function bindReceipt(state: WorldState, intentHash: Uint8Array, emissionSeq: number | undefined): Binding {
+  if (emissionSeq === undefined) {
+    const emission = state.emissionOfIntent(intentHash);
+    if (emission !== undefined) return { kind: 'bound', emission };
+  } else {
+    const emission = state.emissions.get(emissionSeq);
+    if (emission !== undefined) {
+      return bytesEqual(emission.intentHash, intentHash)
+        ? { kind: 'bound', emission }
+        : { kind: 'refused', refusal: { code: 'receipt.intent_mismatch', message: `emission ${emissionSeq} has another intent` } };
+    }
+    // Every seq below head is past: whatever it was, it is not open any more.
+    if (emissionSeq < state.height) return { kind: 'duplicate' };
+  }
+  const settled = state.receiptsRecent.some((r) => bytesEqual(r.intentHash, intentHash) && (emissionSeq === undefined || r.emissionSeq === emissionSeq));
+  if (settled) return { kind: 'duplicate' };
+  return { kind: 'refused', refusal: { code: 'receipt.unknown', message: 'no open emission has this intent' } };
+}
+
+export type AcceptedReceipt = Omit<EffectReceipt, 'record_kind' | 'disposition'>;
+
+/** The payload check of §10.2: what is recorded, or why a manual receipt is refused. */
+export function acceptReceipt(state: WorldState, emission: Emission, ingress: ReceiptIngress): AcceptedReceipt | Refusal {
+  const { receipt, verdict } = ingress;
+  const manual = receipt.adapterId.startsWith(MANUAL_PREFIX);
+  const payload = receipt.payloadCbor === undefined ? undefined : readPayload(state, emission, receipt.payloadCbor);
+  const base = {
+    intent_hash: emission.intentHash,
+    emission_seq: emission.emissionSeq,
+    adapter_id: receipt.adapterId,
+    cost_cents: receipt.costCents,
+    signature: receipt.signature,
+    sig_key: verdict.sigKey,
+  };
+  if (receipt.status === 'ok') {
+    if (payload !== undefined && payload.ok) return { ...base, status: 'ok', payload_cbor: payload.bytes };
+    const why = payload === undefined ? 'payload missing' : payload.why;
+    if (manual) return { code: 'receipt.payload_invalid', message: why };
+    return { ...base, status: 'error', error: { code: 'adapter.bad_payload', message: why, retryable: null, detail_ref: null } };
+  }
+  if (manual && payload !== undefined && !payload.ok) return { code: 'receipt.payload_invalid', message: payload.why };
+  return {
+    ...base,
+    status: receipt.status,
+    payload_cbor: payload?.ok === true ? payload.bytes : undefined,
+    error: receipt.error ?? { code: 'adapter_error', message: '', retryable: null, detail_ref: null },
+  };
+}
+
+type Payload = { readonly ok: true; readonly bytes: Uint8Array } | { readonly ok: false; readonly why: string };
+
+/** Against the schema that the origin pins; an origin that is gone leaves the active one. */
+function readPayload(state: WorldState, emission: Emission, payloadCbor: Uint8Array): Payload {
+  if (payloadCbor.length > state.config.limits.max_receipt_bytes) return { ok: false, why: 'payload too large' };
+  const catalog = pinnedCatalog(state, [emission.origin, ...emission.waiters.map((w) => w.origin)]);
+  const effect = catalog.effects.get(emission.kind);
+  if (effect === undefined) return { ok: false, why: `effect kind ${emission.kind} is not in the manifest` };
+  const type: Type = { kind: 'ref', name: effect.def.receiptSchema };
+  const read = normalizeCbor(payloadCbor, type, catalog.scope, effect.def.receiptSchema);
+  return read.ok ? { ok: true, bytes: read.value.bytes } : { ok: false, why: read.failure[0]!.message };
+}
+
+function pinnedCatalog(state: WorldState, origins: readonly IntentOrigin[]) {
+  for (const origin of origins) {
+    const instance = origin.origin_kind === 'plan' ? state.instance(origin.plan_id) : undefined;
+    if (instance !== undefined) return state.catalogFor(instance.manifestHash);
+  }
+  return state.catalog;
+}
+
+/** What the lease holder answers for a due timer (§12). */
+export function timerReceipt(emission: Emission, logicalNowNs: bigint): AcceptedReceipt {
+  return {
+    intent_hash: emission.intentHash,
+    emission_seq: emission.emissionSeq,
+    adapter_id: 'timer.set',
+    status: 'ok',
+    payload_cbor: encode({ delivered_at_ns: logicalNowNs, key: timerKey(emission) }),
+    cost_cents: 0,
+    signature: SIGNATURE_NONE,
+  };
+}
+
+/** Appends the `effect_receipt`, settles the emission and hands the outcome to leader and waiters (§10.4). */
+export function deliverReceipt(state: WorldState, turn: Turn, emission: Emission, receipt: AcceptedReceipt): void {
+  const disposition = dispositionOf(state, emission.origin, emission.emissionSeq);
+  const seq = turn.append({ record_kind: 'effect_receipt', ...receipt, disposition });
+  state.removeEmission(emission, turn.undo);
+  state.receiptsRecent.push({ intentHash: emission.intentHash, emissionSeq: emission.emissionSeq }, turn.undo);
+  turn.settled.push(emission.emissionSeq);
+  for (const target of [{ emissionSeq: emission.emissionSeq, origin: emission.origin }, ...emission.waiters]) {
+    const instance = target.origin.origin_kind === 'plan' ? state.instance(target.origin.plan_id) : undefined;
+    if (instance !== undefined) hand(state, turn, instance, target.emissionSeq, receipt, seq);
+  }
+}
+
+function dispositionOf(state: WorldState, origin: IntentOrigin, emissionSeq: number): Disposition {
+  if (origin.origin_kind !== 'plan') return 'orphaned';
+  const instance = state.instance(origin.plan_id);
+  if (instance === undefined) return 'late';
+  return [...instance.receiptWaits.values()].includes(emissionSeq) ? 'applied' : 'buffered';
+}
+
+function hand(state: WorldState, turn: Turn, instance: Instance, emissionSeq: number, receipt: AcceptedReceipt, cause: number): void {
+  state.touch(instance, turn.undo);
+  turn.undo.setMap(instance.receipts, emissionSeq, {
+    emissionSeq,
+    status: receipt.status,
+    payloadCbor: receipt.payload_cbor,
+    error: receipt.error,
+    adapterId: receipt.adapter_id,
+    costCents: receipt.cost_cents === undefined ? undefined : BigInt(receipt.cost_cents),
+  });
+  const waiting = [...instance.receiptWaits].filter(([, seq]) => seq === emissionSeq).map(([step]) => step);
+  if (waiting.length === 0) return;
+  waiting.sort((a, b) => a - b);
+  for (const step of waiting) turn.undo.deleteMap(instance.receiptWaits, step);
+  const value = { kind: 'receipt', emissionSeq } as const;
+  turn.undo.assign(instance, 'wakes', [...instance.wakes, ...waiting.map((step) => ({ step, value, cause }))]);
+  turn.enqueue(instance.id);
+}

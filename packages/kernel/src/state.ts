@@ -1,0 +1,182 @@
+import { type Catalog, loadStored, type PlanDef } from '@worldline/air';
+import { bytesEqual, type CborValue, hashText, sha256, toHex } from '@worldline/canon';
+import type { StoredObject } from './batch.ts';
+import type { WorldConfig } from './config.ts';
+import { type Emission, encodeEmission } from './emission.ts';
+import { KernelFault } from './fault.ts';
+import { HashIndex } from './hash-index.ts';
+import { IdIndex } from './id-index.ts';
+import { type EventWait, type Instance } from './instance.ts';
+import { decodeInstance, encodeInstance } from './instance-node.ts';
+import { IngressMemory, type RecentPlanResult, Ring, type SettledReceipt } from './recent.ts';
+import type { UndoLog } from './undo.ts';
+import { WaitIndex } from './wait-index.ts';
+
+/** Content-addressed objects, read synchronously. A missing one is a world fault (`kernel.md` §16). */
+export interface ObjectSource {
+  get(hash: Uint8Array): Uint8Array | undefined;
+}
+
+/** An instance in memory, or the hash of its stored node until something is delivered to it (D7). */
+export interface InstanceSlot {
+  instance: Instance | undefined;
+  hash: Uint8Array | undefined;
+}
+
+/** S, the world state (`kernel.md` §2). Changed only through an `UndoLog`. */
+export class WorldState {
+  readonly objects: ObjectSource;
+  catalog: Catalog;
+  config: WorldConfig;
+  configHash: Uint8Array;
+  logicalNowNs = 0n;
+  lastNowNs = 0n;
+  height = 0;
+  chain: Uint8Array;
+  /** Inbox cursor after the last batch; a fact of the journal, not of a snapshot. */
+  cursor: Uint8Array = new Uint8Array(0);
+  nextPlanId = 0;
+  nextWaitId = 0;
+  plans: IdIndex<InstanceSlot>;
+  waits: WaitIndex;
+  emissions: IdIndex<Emission>;
+  byIntent: HashIndex<number>;
+  receiptsRecent = new Ring<SettledReceipt>(512);
+  planResults = new Ring<RecentPlanResult>(256);
+  ingressMemory = new IngressMemory();
+  /** Ascending by bytes. */
+  pinnedRoots: readonly Uint8Array[] = [];
+  readonly #catalogs = new Map<string, Catalog>();
+  /** Nodes that a snapshot needs and that are not known to be stored. */
+  readonly unsaved = new Map<string, StoredObject>();
+
+  constructor(objects: ObjectSource, catalog: Catalog, config: WorldConfig, configHash: Uint8Array, chain: Uint8Array) {
+    this.objects = objects;
+    this.catalog = catalog;
+    this.config = config;
+    this.configHash = configHash;
+    this.chain = chain;
+    this.plans = new IdIndex<InstanceSlot>(this.encodeSlot);
+    this.emissions = new IdIndex<Emission>(this.encodeEmissionLeaf);
+    this.byIntent = new HashIndex<number>((seq) => seq);
+    this.waits = new WaitIndex();
+    this.#catalogs.set(toHex(catalog.manifestHash), catalog);
+  }
+
+  /** Remembers a node for the next snapshot. */
+  readonly put = (bytes: Uint8Array): Uint8Array => {
+    const hash = sha256(bytes);
+    this.unsaved.set(toHex(hash), { hash, bytes });
+    return hash;
+  };
+
+  /** Leaf value of the id index over emissions. */
+  readonly encodeEmissionLeaf = (emission: Emission): CborValue => this.put(encodeEmission(emission));
+
+  /** Leaf value of the id index over instances: the hash of the node, written when it changed. */
+  readonly encodeSlot = (slot: InstanceSlot): CborValue => {
+    const instance = slot.instance;
+    if (instance === undefined) return slot.hash!;
+    if (instance.nodeHash === undefined) {
+      instance.nodeHash = this.put(encodeInstance(instance, this.planOf(instance.manifestHash, instance.name)));
+    }
+    return instance.nodeHash;
+  };
+
+  /** Takes over indexes that were loaded from a snapshot. */
+  adopt(indexes: Pick<WorldState, 'plans' | 'emissions' | 'byIntent' | 'waits'>): void {
+    Object.assign(this, indexes);
+  }
+
+  /** A manifest that is active or that an instance pins. */
+  catalogFor(manifestHash: Uint8Array): Catalog {
+    if (bytesEqual(manifestHash, this.catalog.manifestHash)) return this.catalog;
+    const key = toHex(manifestHash);
+    let catalog = this.#catalogs.get(key);
+    if (catalog === undefined) {
+      const loaded = loadStored(manifestHash, (hash) => this.objects.get(hash));
+      if (!loaded.ok) {
+        throw new KernelFault('object.corrupt', `manifest ${hashText(manifestHash)}: ${loaded.failure[0]?.code ?? 'unreadable'}`);
+      }
+      catalog = loaded.value;
+      this.#catalogs.set(key, catalog);
+    }
+    return catalog;
+  }
+
+  planOf(manifestHash: Uint8Array, name: string): PlanDef {
+    const plan = this.catalogFor(manifestHash).plans.get(name);
+    if (plan === undefined) throw new KernelFault('state.impossible', `plan ${name} is not in ${hashText(manifestHash)}`);
+    return plan.def;
+  }
+
+  /** The live instance, loaded from its node when it was idle. */
+  instance(planId: number): Instance | undefined {
+    const slot = this.plans.get(planId);
+    if (slot === undefined) return undefined;
+    if (slot.instance === undefined) {
+      const bytes = this.read(slot.hash!);
+      slot.instance = decodeInstance(bytes, (manifestHash, name) => this.planOf(manifestHash, name));
+      slot.instance.nodeHash = slot.hash;
+    }
+    return slot.instance;
+  }
+
+  read(hash: Uint8Array): Uint8Array {
+    const bytes = this.objects.get(hash) ?? this.unsaved.get(toHex(hash))?.bytes;
+    if (bytes === undefined) throw new KernelFault('object.missing', hashText(hash));
+    return bytes;
+  }
+
+  /** Marks an instance's node as changed. */
+  touch(instance: Instance, undo: UndoLog): void {
+    if (instance.nodeHash !== undefined) instance.touch(undo);
+    this.plans.set(instance.id, this.plans.get(instance.id)!);
+  }
+
+  addInstance(instance: Instance, undo: UndoLog): void {
+    this.plans.set(instance.id, { instance, hash: undefined });
+    undo.push(() => this.plans.delete(instance.id));
+  }
+
+  removeInstance(instance: Instance, undo: UndoLog): void {
+    const slot = this.plans.get(instance.id)!;
+    this.plans.delete(instance.id);
+    undo.push(() => this.plans.set(instance.id, slot));
+  }
+
+  addWait(wait: EventWait, undo: UndoLog): void {
+    this.waits.add(wait);
+    undo.push(() => this.waits.remove(wait));
+  }
+
+  removeWait(wait: EventWait, undo: UndoLog): void {
+    this.waits.remove(wait);
+    undo.push(() => this.waits.add(wait));
+  }
+
+  setEmission(emission: Emission, undo: UndoLog): void {
+    const before = this.emissions.get(emission.emissionSeq);
+    this.emissions.set(emission.emissionSeq, emission);
+    undo.push(before === undefined ? () => this.emissions.delete(emission.emissionSeq) : () => this.emissions.set(emission.emissionSeq, before));
+    if (before === undefined) {
+      this.byIntent.set(emission.intentHash, emission.emissionSeq);
+      undo.push(() => this.byIntent.delete(emission.intentHash));
+    }
+  }
+
+  removeEmission(emission: Emission, undo: UndoLog): void {
+    this.emissions.delete(emission.emissionSeq);
+    this.byIntent.delete(emission.intentHash);
+    undo.push(() => {
+      this.emissions.set(emission.emissionSeq, emission);
+      this.byIntent.set(emission.intentHash, emission.emissionSeq);
+    });
+  }
+
+  emissionOfIntent(intentHash: Uint8Array): Emission | undefined {
+    const seq = this.byIntent.get(intentHash);
+    return seq === undefined ? undefined : this.emissions.get(seq);
+  }
+}
+
