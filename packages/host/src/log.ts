@@ -1,0 +1,3 @@
+import type { Logger } from '@worldline/ports';
+
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
