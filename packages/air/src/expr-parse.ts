@@ -1,20 +1,20 @@
 import { compareCanonicalKeys, fail, fromBase64, ok, type Result } from '@worldline/canon';
-import { OPERATORS, type Expr, type Operator, type RefExpr } from './expr.ts';
+import { type Expr, OPERATORS, type Operator, type RefExpr } from './expr.ts';
 import {
   emptyObject,
   integerOf,
   isJsonArray,
   isJsonObject,
+  type Json,
+  type JsonObject,
   member,
   memberNames,
   shorten,
-  type Json,
-  type JsonObject,
 } from './json.ts';
 import { literalToTree, mapEntry, tagged } from './literal.ts';
-import { jsonKind, Problems, type ValueFailure } from './value-failure.ts';
-import { integer, integerText, textScalar, type IntegerKind, type TextKind } from './value-scalar.ts';
 import { NULL, type Value } from './value.ts';
+import { jsonKind, Problems, type ValueFailure } from './value-failure.ts';
+import { type IntegerKind, integer, integerText, type TextKind, textScalar } from './value-scalar.ts';
 
 /** Expressions from and to JSON (`expressions.md` §2, §3, §5, §12; `definitions.md` §4). */
 
@@ -197,13 +197,19 @@ class ExprParser {
       });
     }
     const names = memberNames(json);
-    if (names.length === 2 && Object.hasOwn(json, 'op') && Object.hasOwn(json, 'args')) return this.operation(json, depth);
+    if (names.length === 2 && Object.hasOwn(json, 'op') && Object.hasOwn(json, 'args'))
+      return this.operation(json, depth);
     const key = names[0];
     if (key === undefined || names.length !== 1 || key === 'tag') {
       const found = names.slice(0, 8).map((name) => JSON.stringify(shorten(name)));
-      return this.invalid(found.length === 0 ? 'an empty object is no expression' : `no expression has the members ${found.join(', ')}`, {
-        ...(isTagBody(json) ? { hint: 'Inside an expression a variant is written {"variant":{"tag":…,"value":…}}.' } : {}),
-      });
+      return this.invalid(
+        found.length === 0 ? 'an empty object is no expression' : `no expression has the members ${found.join(', ')}`,
+        {
+          ...(isTagBody(json)
+            ? { hint: 'Inside an expression a variant is written {"variant":{"tag":…,"value":…}}.' }
+            : {}),
+        },
+      );
     }
     return this.problems.inside(key, () => this.body(key, member(json, key) as Json, depth));
   }

@@ -1,15 +1,31 @@
-export type {
-  Env,
-  EvalCode,
-  EvalError,
-  Expr,
-  Operator,
-  ReceiptView,
-  RefExpr,
-  RefRoot,
-  Slot,
+export {
+  BUILTIN_ENFORCERS,
+  BUILTINS,
+  type Builtins,
+  builtinEffect,
+  builtinScope,
+  CAP_ALLOW_ALL,
+  effectiveEnforcer,
+  effectiveScope,
+  grantSchema,
+  ZERO_HASH_TEXT,
+} from './builtins.ts';
+export { valuesEqual } from './compare.ts';
+export { type Diagnostic, suggest, suggestHint } from './diagnostic.ts';
+export { type EnforcerInput, type EnforcerVerdict, runBuiltinEnforcer } from './enforcer.ts';
+export { evaluate, evaluatePath, evaluateSlot, exprRefs } from './evaluate.ts';
+export {
+  type Env,
+  type EvalCode,
+  type EvalError,
+  type Expr,
+  OPERATORS,
+  type Operator,
+  type ReceiptView,
+  type RefExpr,
+  type RefRoot,
+  type Slot,
 } from './expr.ts';
-export { OPERATORS } from './expr.ts';
 export { EXPR_DEPTH_MAX, EXPR_NODES_MAX, exprToJson, parseExpr, parseRef, type RefNames } from './expr-parse.ts';
 export {
   emptyObject,
@@ -24,22 +40,22 @@ export {
   locate,
   member,
   memberNames,
-  parseJson,
   type Position,
+  parseJson,
   printJson,
 } from './json.ts';
 export { literalFromJson, literalToJson, literalToTree } from './literal.ts';
-export { readKeptLiteral, readLiteral } from './literal-read.ts';
+export { keep, readKeptLiteral, readLiteral } from './literal-read.ts';
 export { toSugar } from './literal-sugar.ts';
-export { readSlot, slotFromTree, slotToJson, type SlotTree } from './slot.ts';
-export type { MapKeyKind, ScalarKind, Type, TypeScope } from './type.ts';
-export { isMapKeyKind, isSetItemKind, parseType, scalarType, typeToJson } from './type-parse.ts';
-export { orderedMembers, resolveType, tryResolveType, typesEqual } from './type-resolve.ts';
-export { bool, bytes, hash, int, nat, NULL, text, type Value, type ValueKind } from './value.ts';
-export { encodeValue, normalizeCbor, valueToCbor } from './value-cbor.ts';
-export { conform } from './value-conform.ts';
-export type { ValueFailure } from './value-failure.ts';
-export { canonicalMap, canonicalSet, compareCanonical } from './value-order.ts';
+export {
+  isAirFile,
+  isAirFolder,
+  type Loaded,
+  loadAuthored,
+  type SourceFile,
+  type StoredObjectLike,
+} from './load-authored.ts';
+export { loadStored } from './load-stored.ts';
 export type {
   CapDef,
   Catalog,
@@ -58,3 +74,16 @@ export type {
   StepOp,
   Trigger,
 } from './node.ts';
+export { SECRET_REF_SCHEMA, type SecretRef, secretRefs } from './secret-refs.ts';
+export { readSlot, type SlotTree, slotFromTree, slotToJson } from './slot.ts';
+export type { MapKeyKind, ScalarKind, Type, TypeScope } from './type.ts';
+export { isMapKeyKind, isSetItemKind, parseType, scalarType, typeToJson } from './type-parse.ts';
+export { orderedMembers, resolveType, tryResolveType, typesEqual } from './type-resolve.ts';
+export { parseUrl, type UrlParts } from './url.ts';
+export { UNSUPPORTED } from './validate-support.ts';
+export type { LoadOptions } from './validate-world.ts';
+export { bool, bytes, hash, int, NULL, nat, text, type Value, type ValueKind } from './value.ts';
+export { encodeValue, normalizeCbor, valueToCbor } from './value-cbor.ts';
+export { conform } from './value-conform.ts';
+export type { ValueFailure } from './value-failure.ts';
+export { canonicalMap, canonicalSet, compareCanonical } from './value-order.ts';

@@ -1,4 +1,4 @@
-import { fail, ok, pointer, type Failure, type Path, type Result } from '@worldline/canon';
+import { type Failure, fail, ok, type Path, pointer, type Result } from '@worldline/canon';
 
 /**
  * JSON as authors and tools write it (`values.md` §3.1): integers keep every digit, a repeated member is refused, and
@@ -372,7 +372,9 @@ class Reader {
     NUMBER.lastIndex = this.at;
     const token = NUMBER.exec(this.text)?.[0];
     if (token === undefined) {
-      return this.stop(this.at >= this.text.length ? 'the text ends where a value is expected' : 'expected a JSON value');
+      return this.stop(
+        this.at >= this.text.length ? 'the text ends where a value is expected' : 'expected a JSON value',
+      );
     }
     if (/[.eE]/.test(token)) {
       this.at += token.length;

@@ -9,11 +9,23 @@ import {
   readConstant,
   readInteger,
 } from './expr-parse.ts';
-import { emptyObject, isJsonArray, isJsonObject, JSON_DEPTH_MAX, JsonFloat, member, memberNames, printJson, type Json, type JsonObject } from './json.ts';
+import {
+  emptyObject,
+  isJsonArray,
+  isJsonObject,
+  JSON_DEPTH_MAX,
+  type Json,
+  JsonFloat,
+  type JsonObject,
+  member,
+  memberNames,
+  printJson,
+} from './json.ts';
 import { literalToJson, literalToTree, mapEntry, tagged } from './literal.ts';
+import type { Type, TypeScope } from './type.ts';
 import { isMapKeyKind, isSetItemKind } from './type-parse.ts';
 import { orderedMembers, tryResolveType } from './type-resolve.ts';
-import type { Type, TypeScope } from './type.ts';
+import { NULL, type Value } from './value.ts';
 import {
   asBadKey,
   canonicalMapOf,
@@ -28,7 +40,6 @@ import {
 import { isExpressionForm, jsonKind, Problems, typeName, type ValueFailure } from './value-failure.ts';
 import { canonicalSet, compareCanonical, keyName } from './value-order.ts';
 import { isTextKind, textScalar, timeText } from './value-scalar.ts';
-import { NULL, type Value } from './value.ts';
 
 /**
  * Both JSON lenses (`values.md` §3): the type decides, never the look of the JSON alone.
@@ -255,7 +266,10 @@ class Reader {
       case 'list':
       case 'set':
         if (!isJsonArray(body)) return 'none';
-        return this.allShapes(body.map((item, index) => [item, [index], [tag, index]]), depth);
+        return this.allShapes(
+          body.map((item, index) => [item, [index], [tag, index]]),
+          depth,
+        );
       case 'map':
         if (!isJsonArray(body) || !body.every(isMapEntry)) return 'none';
         return this.allShapes(
@@ -269,7 +283,10 @@ class Reader {
         if (!isJsonObject(body)) return 'none';
         const fields = memberNames(body);
         if (fields.some((name) => name === '' || name.startsWith('$'))) return 'none';
-        return this.allShapes(fields.map((name) => [body[name] as Json, [name], [tag, name]]), depth);
+        return this.allShapes(
+          fields.map((name) => [body[name] as Json, [name], [tag, name]]),
+          depth,
+        );
       }
       case 'variant':
         return isTagBody(body) ? this.tagBodyShape(body, [tag], depth) : 'none';
@@ -306,7 +323,10 @@ class Reader {
     const tag = bare ? 'variant' : (memberNames(json)[0] as string);
     if (type.kind === 'option') return tag === 'null' ? NULL : this.fits(json, type.item);
     const body = bare ? json : (json[tag] as Json);
-    if (type.kind === 'unit' && (tag === 'null' || (tag === 'record' && memberNames(body as JsonObject).length === 0))) {
+    if (
+      type.kind === 'unit' &&
+      (tag === 'null' || (tag === 'record' && memberNames(body as JsonObject).length === 0))
+    ) {
       return NULL;
     }
     if (kindOfTag(tag) !== type.kind) return this.problems.mismatch(typeName(type), kindOfTag(tag));
@@ -362,7 +382,9 @@ class Reader {
         for (const [index, child] of (body as readonly Json[]).entries()) {
           const item = problems.insideJson([index], [tag, index], () => {
             const value = this.untyped(child);
-            return value && tag === 'set' && !isSetItemKind(value.kind) ? problems.mismatch('scalar', value.kind) : value;
+            return value && tag === 'set' && !isSetItemKind(value.kind)
+              ? problems.mismatch('scalar', value.kind)
+              : value;
           });
           if (item) items.push(item);
         }
@@ -382,7 +404,9 @@ class Reader {
           if (key && value) entries.push([key, value]);
         }
         const sorted = canonicalMapOf(entries, problems);
-        return sorted && entries.length === (body as readonly Json[]).length ? { kind: 'map', entries: sorted } : undefined;
+        return sorted && entries.length === (body as readonly Json[]).length
+          ? { kind: 'map', entries: sorted }
+          : undefined;
       }
       case 'record': {
         const fields = new Map<string, Type>();
@@ -398,12 +422,12 @@ class Reader {
         const at = bare ? ['value'] : [tag, 'value'];
         const value = problems.insideJson(['$value'], at, () => this.untyped(variant['value'] as Json));
         if (value === undefined) return undefined;
-        return value.kind === 'null' ? { kind: 'variant', tag: arm, value, none: true } : { kind: 'variant', tag: arm, value };
+        return value.kind === 'null'
+          ? { kind: 'variant', tag: arm, value, none: true }
+          : { kind: 'variant', tag: arm, value };
       }
       default:
-        return isConstantTag(tag)
-          ? problems.insideJson([], [tag], () => readConstant(tag, body, problems))
-          : undefined;
+        return isConstantTag(tag) ? problems.insideJson([], [tag], () => readConstant(tag, body, problems)) : undefined;
     }
   }
 
@@ -436,7 +460,9 @@ class Reader {
         }
         return this.mismatch(type, json);
       case 'unit':
-        return json === null || (isJsonObject(json) && Object.keys(json).length === 0) ? NULL : this.mismatch(type, json);
+        return json === null || (isJsonObject(json) && Object.keys(json).length === 0)
+          ? NULL
+          : this.mismatch(type, json);
       case 'option':
         return json === null ? NULL : this.resolved(type.item, (inner) => this.sugar(json, inner, depth));
       case 'record':
@@ -446,7 +472,11 @@ class Reader {
       case 'variant':
         return isJsonObject(json)
           ? this.sugarVariant(json, type.arms, child)
-          : this.mismatch(type, json, typeof json === 'string' ? `Write {${JSON.stringify(json.slice(0, 80))}: null}.` : undefined);
+          : this.mismatch(
+              type,
+              json,
+              typeof json === 'string' ? `Write {${JSON.stringify(json.slice(0, 80))}: null}.` : undefined,
+            );
       case 'list':
       case 'set':
         return isJsonArray(json) ? this.items(json, type, [], child) : this.mismatch(type, json);
@@ -480,7 +510,9 @@ class Reader {
     if (Object.hasOwn(json, '$tag')) {
       const unknown = names.filter((name) => name !== '$tag' && name !== '$value');
       for (const name of unknown) {
-        problems.insideJson([name], [name], () => problems.report('value.unknown_field', 'unknown field', { field: name }));
+        problems.insideJson([name], [name], () =>
+          problems.report('value.unknown_field', 'unknown field', { field: name }),
+        );
       }
       const tag = json['$tag'] as Json;
       if (typeof tag !== 'string') {
@@ -556,12 +588,15 @@ class Reader {
     if (arm === undefined) return reportUnknownTag(tag, arms, problems);
     return problems.insideJson(['$value'], at, () => {
       if (payload === undefined) {
-        return isUnitOrOption(arm, scope) ? variantValue(tag, NULL, arm, scope) : reportMissingPayload(tag, arm, problems);
+        return isUnitOrOption(arm, scope)
+          ? variantValue(tag, NULL, arm, scope)
+          : reportMissingPayload(tag, arm, problems);
       }
       const start = problems.failures.length;
       const part = child(payload, arm);
       if (part === undefined) {
-        if (tryResolveType(arm, scope)?.kind !== 'unit' || (this.expressions && isExpressionForm(payload))) return undefined;
+        if (tryResolveType(arm, scope)?.kind !== 'unit' || (this.expressions && isExpressionForm(payload)))
+          return undefined;
         problems.failures.splice(start);
         return reportUnexpectedPayload(tag, jsonKind(payload), problems);
       }

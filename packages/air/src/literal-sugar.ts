@@ -1,11 +1,11 @@
 import { toBase64 } from '@worldline/canon';
 import { emptyObject, isJsonArray, isJsonObject, type Json } from './json.ts';
-import { readLiteral } from './literal-read.ts';
 import { literalToJson } from './literal.ts';
-import { tryResolveType } from './type-resolve.ts';
+import { readLiteral } from './literal-read.ts';
 import type { Type, TypeScope } from './type.ts';
-import { compareCanonical } from './value-order.ts';
+import { tryResolveType } from './type-resolve.ts';
 import type { Value } from './value.ts';
+import { compareCanonical } from './value-order.ts';
 
 /**
  * A value as people and tools want to see it: JSON sugar (`values.md` §3.2), integers beyond ±(2^53−1) as decimal

@@ -1,5 +1,14 @@
 import { fromBase64, toBase64 } from '@worldline/canon';
-import { emptyObject, integerOf, isJsonArray, isJsonObject, jsonInteger, member, type Json, type JsonObject } from './json.ts';
+import {
+  emptyObject,
+  integerOf,
+  isJsonArray,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  jsonInteger,
+  member,
+} from './json.ts';
 import { NULL, type Value } from './value.ts';
 
 /**

@@ -2,11 +2,11 @@ import { ok, type Result } from '@worldline/canon';
 import type { Slot } from './expr.ts';
 import { parseExpr, type RefNames } from './expr-parse.ts';
 import type { Json } from './json.ts';
-import { readPart, readUntypedLiteral, Tree } from './literal-read.ts';
 import { literalToJson } from './literal.ts';
+import { readPart, readUntypedLiteral, Tree } from './literal-read.ts';
 import type { Type, TypeScope } from './type.ts';
-import type { ValueFailure } from './value-failure.ts';
 import type { Value } from './value.ts';
+import type { ValueFailure } from './value-failure.ts';
 
 /**
  * Slots (`definitions.md` §5): places that hold a value or an expression.

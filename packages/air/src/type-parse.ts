@@ -1,5 +1,14 @@
 import { compareCanonicalKeys, fail, ok, type Result } from '@worldline/canon';
-import { emptyObject, isJsonObject, JSON_DEPTH_MAX, member, memberNames, shorten, type Json, type JsonObject } from './json.ts';
+import {
+  emptyObject,
+  isJsonObject,
+  JSON_DEPTH_MAX,
+  type Json,
+  type JsonObject,
+  member,
+  memberNames,
+  shorten,
+} from './json.ts';
 import type { ScalarKind, Type } from './type.ts';
 import { jsonKind, Problems, type ValueFailure } from './value-failure.ts';
 
@@ -104,7 +113,9 @@ function membersToJson(members: ReadonlyMap<string, Type>): Json {
 function read(json: Json, problems: Problems): Type | undefined {
   if (problems.path.length > JSON_DEPTH_MAX) return problems.report('type.invalid', 'type nested too deeply');
   if (!isJsonObject(json)) {
-    return problems.report('type.invalid', `expected a type expression, got ${jsonKind(json)}`, { got: jsonKind(json) });
+    return problems.report('type.invalid', `expected a type expression, got ${jsonKind(json)}`, {
+      got: jsonKind(json),
+    });
   }
   const names = memberNames(json);
   const kind = names[0];
@@ -209,7 +220,9 @@ function readMembers(body: Json, problems: Problems): ReadonlyMap<string, Type> 
   for (const name of memberNames(body as JsonObject)) {
     problems.inside(name, () => {
       if (name === '' || name.startsWith('$') || !name.isWellFormed()) {
-        problems.report('type.bad_member', `${JSON.stringify(shorten(name))} cannot be a field or arm`, { field: name });
+        problems.report('type.bad_member', `${JSON.stringify(shorten(name))} cannot be a field or arm`, {
+          field: name,
+        });
         return;
       }
       const type = read(member(body as JsonObject, name) as Json, problems);

@@ -1,11 +1,11 @@
-import { decode, encode, fail, ok, type CborValue, type Result } from '@worldline/canon';
+import { type CborValue, decode, encode, fail, ok, type Result } from '@worldline/canon';
 import { jsonInteger } from './json.ts';
-import { orderedMembers, tryResolveType } from './type-resolve.ts';
 import type { Type, TypeScope } from './type.ts';
+import { orderedMembers, tryResolveType } from './type-resolve.ts';
+import { NULL, type Value } from './value.ts';
 import { Problems, typeName, type ValueFailure } from './value-failure.ts';
 import { canonicalMap, canonicalSet, keyName } from './value-order.ts';
 import { integer, textScalar } from './value-scalar.ts';
-import { NULL, type Value } from './value.ts';
 
 /**
  * Values as data in CBOR (`values.md` §4, §6).

@@ -1,10 +1,10 @@
 import { ok, type Result } from '@worldline/canon';
-import { tryResolveType } from './type-resolve.ts';
 import type { Type, TypeScope } from './type.ts';
-import { lower, Opaque, valueFromData, variantValue, VALUE_DEPTH_MAX, type Data } from './value-cbor.ts';
+import { tryResolveType } from './type-resolve.ts';
+import type { Value } from './value.ts';
+import { type Data, lower, Opaque, VALUE_DEPTH_MAX, valueFromData, variantValue } from './value-cbor.ts';
 import type { ValueFailure } from './value-failure.ts';
 import { inRange, isIntegerKind, isTextKind } from './value-scalar.ts';
-import type { Value } from './value.ts';
 
 /**
  * An engine value where a typed one is wanted: map to the CBOR data model, then normalise with the target type
@@ -108,12 +108,7 @@ function fit(value: Value, type: Type, scope: TypeScope, depth: number): Value |
   }
 }
 
-function fitAll(
-  items: readonly Value[],
-  type: Type,
-  scope: TypeScope,
-  depth: number,
-): readonly Value[] | undefined {
+function fitAll(items: readonly Value[], type: Type, scope: TypeScope, depth: number): readonly Value[] | undefined {
   let changed: Value[] | undefined;
   for (let index = 0; index < items.length; index += 1) {
     const item = items[index] as Value;

@@ -1,5 +1,5 @@
-import { pointer, type Failure, type Path } from '@worldline/canon';
-import { isJsonArray, isJsonObject, JsonFloat, memberNames, shorten, type Json } from './json.ts';
+import { type Failure, type Path, pointer } from '@worldline/canon';
+import { isJsonArray, isJsonObject, type Json, JsonFloat, memberNames, shorten } from './json.ts';
 import type { Type } from './type.ts';
 
 /** What is wrong with a value (`values.md` §9). `path` follows the structure of the value, not its spelling. */

@@ -1,5 +1,5 @@
-import type { Problems } from './value-failure.ts';
 import type { Value } from './value.ts';
+import type { Problems } from './value-failure.ts';
 
 /** Domains of the scalar types (`values.md` §2, §4.2–§4.4): integers by range, the text-like ones by pattern. */
 
