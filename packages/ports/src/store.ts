@@ -1,5 +1,8 @@
 import type { Batch, EmittedRow, StoredObject, TimerRow } from '@worldline/kernel';
 
+/** What a store takes, so that a driver needs no other package than this one. */
+export type { Batch, BatchIndex, EmittedRow, ReleasedRow, StoredObject, TimerRow } from '@worldline/kernel';
+
 /**
  * The storage contract (`hosting.md` §4). All calls are scoped to one universe. Every operation is safe to repeat with
  * the same arguments. Lease times, visibility and due times are judged by the store's clock only.
