@@ -28,14 +28,14 @@ function parseV4(text: string): AddressBytes | undefined {
   return bytes;
 }
 
-function parseGroups(text: string): number[] | undefined {
+/** @param dotted - the last part may be an IPv4 address. */
+function parseGroups(text: string, dotted: boolean): number[] | undefined {
   if (text === '') return [];
   const groups: number[] = [];
   const parts = text.split(':');
   for (const [i, part] of parts.entries()) {
     if (part.includes('.')) {
-      // A dotted tail may only be the last part.
-      const v4 = i === parts.length - 1 ? parseV4(part) : undefined;
+      const v4 = dotted && i === parts.length - 1 ? parseV4(part) : undefined;
       if (v4 === undefined) return undefined;
       groups.push((v4[0]! << 8) | v4[1]!, (v4[2]! << 8) | v4[3]!);
     } else {
@@ -49,8 +49,9 @@ function parseGroups(text: string): number[] | undefined {
 function parseV6(text: string): AddressBytes | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
-  const head = parseGroups(halves[0]!);
-  const tail = halves.length === 2 ? parseGroups(halves[1]!) : [];
+  // Only the very end of an address can be dotted.
+  const head = parseGroups(halves[0]!, halves.length === 1);
+  const tail = halves.length === 2 ? parseGroups(halves[1]!, true) : [];
   if (head === undefined || tail === undefined) return undefined;
   const missing = 8 - head.length - tail.length;
   if (halves.length === 1 ? missing !== 0 : missing < 1) return undefined;

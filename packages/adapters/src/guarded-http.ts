@@ -179,7 +179,8 @@ function exchangeOn(
   maxBodyBytes: number,
 ): Promise<Result<Exchange, GuardedFailure>> {
   const client = new Client(`${url.scheme}://${url.host}:${url.port}`, {
-    connect: (_options, callback) => callback(null, socket),
+    // Not in the same turn: the client starts writing only after its connector has returned.
+    connect: (_options, callback) => queueMicrotask(() => callback(null, socket)),
     allowH2: false,
     // The caller's signal is the only clock; the parser's own timers would answer with other codes.
     headersTimeout: 0,
@@ -244,7 +245,7 @@ function exchangeOn(
 /** True when the peer answered, but not in HTTP; a closed or reset connection is not that. */
 function brokenAnswer(error: Error): boolean {
   const code = (error as { readonly code?: unknown }).code;
-  return typeof code === 'string' && (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH');
+  return error.name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH';
 }
 
 function headerPairs(raw: readonly (Uint8Array | string)[]): (readonly [string, string])[] {
