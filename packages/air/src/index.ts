@@ -44,7 +44,7 @@ export {
   parseJson,
   printJson,
 } from './json.ts';
-export { literalFromJson, literalToJson, literalToTree } from './literal.ts';
+export { isStorable, LITERAL_NESTING_MAX, literalFromJson, literalToJson, literalToTree } from './literal.ts';
 export { keep, readKeptLiteral, readLiteral } from './literal-read.ts';
 export { toSugar } from './literal-sugar.ts';
 export {
@@ -83,7 +83,8 @@ export { parseUrl, type UrlParts } from './url.ts';
 export { UNSUPPORTED } from './validate-support.ts';
 export type { LoadOptions } from './validate-world.ts';
 export { bool, bytes, hash, int, NULL, nat, text, type Value, type ValueKind } from './value.ts';
-export { encodeValue, normalizeCbor, valueToCbor } from './value-cbor.ts';
+export { normalizeCbor } from './value-cbor.ts';
 export { conform } from './value-conform.ts';
+export { encodeValue, valueToCbor } from './value-data.ts';
 export type { ValueFailure } from './value-failure.ts';
 export { canonicalMap, canonicalSet, compareCanonical } from './value-order.ts';

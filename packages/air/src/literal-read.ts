@@ -329,7 +329,7 @@ class Reader {
     ) {
       return NULL;
     }
-    if (kindOfTag(tag) !== type.kind) return this.problems.mismatch(typeName(type), kindOfTag(tag));
+    if (kindOfTag(tag) !== type.kind) return this.problems.mismatch(typeName(type, this.scope), kindOfTag(tag));
     const strict: Child = (child, childType) => this.fits(child, childType);
     let part: Part | undefined;
     switch (type.kind) {
@@ -562,7 +562,10 @@ class Reader {
       } else {
         good = false;
         problems.insideJson([name], [...at, name], () =>
-          problems.report('value.missing_field', 'missing field', { field: name, expected: typeName(type) }),
+          problems.report('value.missing_field', 'missing field', {
+            field: name,
+            expected: typeName(type, this.scope),
+          }),
         );
       }
     }
@@ -590,7 +593,7 @@ class Reader {
       if (payload === undefined) {
         return isUnitOrOption(arm, scope)
           ? variantValue(tag, NULL, arm, scope)
-          : reportMissingPayload(tag, arm, problems);
+          : reportMissingPayload(tag, typeName(arm, scope), problems);
       }
       const start = problems.failures.length;
       const part = child(payload, arm);
@@ -668,7 +671,7 @@ class Reader {
   }
 
   private mismatch(type: Type, json: Json, hint?: string): undefined {
-    return this.problems.mismatch(typeName(type), jsonKind(json), hint);
+    return this.problems.mismatch(typeName(type, this.scope), jsonKind(json), hint);
   }
 
   /** Look through refs, with the nearest schema's name set for failures inside. */
@@ -728,7 +731,8 @@ function mapTree(literals: readonly (readonly [Value, Value])[], entries: readon
   return new Tree(tagged('map', body));
 }
 
-function looksTagged(json: Json): boolean {
+/** Has the object the members of a tagged form (`values.md` §3.3, rule 2)? */
+export function looksTagged(json: Json): boolean {
   if (!isJsonObject(json)) return false;
   const names = memberNames(json);
   const tag = names[0];

@@ -1,7 +1,7 @@
 import { toBase64 } from '@worldline/canon';
 import { emptyObject, isJsonArray, isJsonObject, type Json } from './json.ts';
 import { literalToJson } from './literal.ts';
-import { readLiteral } from './literal-read.ts';
+import { looksTagged, readLiteral } from './literal-read.ts';
 import type { Type, TypeScope } from './type.ts';
 import { tryResolveType } from './type-resolve.ts';
 import type { Value } from './value.ts';
@@ -19,7 +19,7 @@ export function toSugar(value: Value, type: Type, scope: TypeScope): Json {
   if (target === undefined) return plain(literalToJson(value));
   const json = sugar(value, target, scope);
   if (json === undefined) return plain(literalToJson(value));
-  return mayMislead(json) && !readsBack(json, value, target, scope) ? plain(literalToJson(value)) : json;
+  return looksTagged(json) && !readsBack(json, value, target, scope) ? plain(literalToJson(value)) : json;
 }
 
 function sugar(value: Value, type: Type, scope: TypeScope): Json | undefined {
@@ -77,11 +77,6 @@ function mapSugar(value: Value & { kind: 'map' }, type: Type & { kind: 'map' }, 
   const json = emptyObject();
   for (const [key, item] of value.entries) json[(key as { value: string }).value] = toSugar(item, type.value, scope);
   return json;
-}
-
-/** Only an object with one member, or with `tag` and `value`, can be taken for a tagged form; `$comment` does not count. */
-function mayMislead(json: Json): boolean {
-  return isJsonObject(json) && Object.keys(json).length <= 3;
 }
 
 function readsBack(json: Json, value: Value, type: Type, scope: TypeScope): boolean {

@@ -16,8 +16,12 @@ import { NULL, type Value } from './value.ts';
  * without their type. Values are assumed canonical, so sets and maps are written in the order they have.
  */
 
-/** Stored state may hold values a little deeper than input may be; a cyclic or corrupt one stops here. */
-const LITERAL_DEPTH_MAX = 4096;
+/**
+ * Deepest nesting, counted in objects and arrays of the literal, of a value that state may hold. A typed value always
+ * fits: its data is at most 128 deep (`values.md` §5), and a map, the widest spelling, takes three levels for one. Only
+ * `assign` to variables without declared local can go on nesting, step by step; see `isStorable`.
+ */
+export const LITERAL_NESTING_MAX = 512;
 
 /** Canonical literal of a value; integers as integers. A receipt is `{receipt: n}`, a handle `{handle: n}` (`plans.md` §14). */
 export function literalToJson(value: Value): Json {
@@ -84,6 +88,31 @@ function write(value: Value, wrapped: boolean): Json {
   }
 }
 
+/**
+ * Is the literal of this value nested no deeper than state may hold, so that it can be encoded, stored and restored?
+ * Total and cheap for any value; to be asked before a value without a type is bound (a failure there is
+ * `value_too_large`, `expressions.md` §12).
+ */
+export function isStorable(value: Value): boolean {
+  return fits(value, LITERAL_NESTING_MAX);
+}
+
+function fits(value: Value, levels: number): boolean {
+  switch (value.kind) {
+    case 'list':
+    case 'set':
+      return levels >= 2 && value.items.every((item) => fits(item, levels - 2));
+    case 'record':
+      return levels >= 2 && [...value.fields.values()].every((field) => fits(field, levels - 2));
+    case 'map':
+      return levels >= 3 && value.entries.every(([key, item]) => fits(key, levels - 3) && fits(item, levels - 3));
+    case 'variant':
+      return levels >= 1 && fits(value.value, levels - 1);
+    default:
+      return levels >= 2;
+  }
+}
+
 export function mapEntry(key: Json, value: Json): Json {
   const entry = emptyObject();
   entry['key'] = key;
@@ -101,7 +130,7 @@ export function literalFromJson(json: Json): Value {
 }
 
 function restore(json: Json, depth: number): Value {
-  if (!isJsonObject(json) || depth > LITERAL_DEPTH_MAX) throw corrupt('expected a literal');
+  if (!isJsonObject(json) || depth > LITERAL_NESTING_MAX) throw corrupt('expected a literal');
   const names = Object.keys(json);
   if (Object.hasOwn(json, 'tag')) {
     const tag = json['tag'];

@@ -1,8 +1,8 @@
-import { type CborValue, decode, encode, fail, ok, type Result } from '@worldline/canon';
-import { jsonInteger } from './json.ts';
+import { decode, fail, ok, type Result } from '@worldline/canon';
 import type { Type, TypeScope } from './type.ts';
 import { orderedMembers, tryResolveType } from './type-resolve.ts';
 import { NULL, type Value } from './value.ts';
+import { type Data, encodeValue, Opaque, VALUE_DEPTH_MAX } from './value-data.ts';
 import { Problems, typeName, type ValueFailure } from './value-failure.ts';
 import { canonicalMap, canonicalSet, keyName } from './value-order.ts';
 import { integer, textScalar } from './value-scalar.ts';
@@ -14,40 +14,7 @@ import { integer, textScalar } from './value-scalar.ts';
  * N2 Normalising is idempotent, and total: any bytes give a value or failures.
  */
 
-/** Deepest value that is read or encoded: what decoders accept (`values.md` §5). */
-export const VALUE_DEPTH_MAX = 128;
-
-/** Stands in decoded data for a value that has no data encoding, so that it can be reported as what it is. */
-export class Opaque {
-  readonly kind: 'receipt' | 'handle';
-
-  constructor(kind: 'receipt' | 'handle') {
-    this.kind = kind;
-  }
-}
-
-/** CBOR of a value with the kinds of its parts lost, as `values.md` §6 has it. */
-export type Data = CborValue | Opaque | readonly Data[] | ReadonlyMap<Data, Data> | { readonly [key: string]: Data };
-
-/**
- * The data encoding of a value in the data model of CBOR (`values.md` §6).
- *
- * @throws TypeError on a receipt or an effect handle: neither is data (`expressions.md` §13.2).
- */
-export function valueToCbor(value: Value): CborValue {
-  return lower(value, (kind) => {
-    throw new TypeError(`a ${kind} has no data encoding`);
-  }) as CborValue;
-}
-
-/**
- * Canonical bytes of a value as data, with prefix (`values.md` §5, §6).
- *
- * @throws TypeError as `valueToCbor`.
- */
-export function encodeValue(value: Value): Uint8Array {
-  return encode(valueToCbor(value));
-}
+export { encodeValue, valueToCbor } from './value-data.ts';
 
 /**
  * Decode, check against `type` and canonicalise (`values.md` §4, §5). The prefix is optional and any well-formed
@@ -77,53 +44,6 @@ export function valueFromData(
   const problems = new Problems({ label });
   const value = normalize(data, type, { scope, problems }, 0);
   return value === undefined || problems.failures.length > 0 ? fail(problems.failures) : ok(value);
-}
-
-/** Every part in the CBOR data model; `opaque` answers for what is not data. */
-export function lower(value: Value, opaque: (kind: 'receipt' | 'handle') => Data): Data {
-  switch (value.kind) {
-    case 'null':
-      return null;
-    case 'bool':
-    case 'text':
-    case 'dec128':
-    case 'hash':
-    case 'uuid':
-    case 'bytes':
-      return value.value;
-    case 'int':
-    case 'nat':
-    case 'time':
-    case 'duration':
-      return jsonInteger(value.value);
-    case 'list':
-    case 'set':
-      return value.items.map((item) => lower(item, opaque));
-    case 'map': {
-      const entries = value.entries.map(([key, item]) => [lower(key, opaque), lower(item, opaque)] as const);
-      return new Map(entries);
-    }
-    case 'record': {
-      const object = emptyData();
-      for (const [name, field] of value.fields) object[name] = lower(field, opaque);
-      return object;
-    }
-    case 'variant': {
-      const object = emptyData();
-      object['$tag'] = value.tag;
-      object['$value'] = lower(value.value, opaque);
-      return object;
-    }
-    case 'receipt':
-    case 'handle':
-      return opaque(value.kind);
-    default:
-      return value satisfies never;
-  }
-}
-
-function emptyData(): { [key: string]: Data } {
-  return Object.create(null) as { [key: string]: Data };
 }
 
 interface Context {
@@ -244,7 +164,10 @@ function completeRecord(
     } else {
       good = false;
       context.problems.inside(name, () =>
-        context.problems.report('value.missing_field', 'missing field', { field: name, expected: typeName(type) }),
+        context.problems.report('value.missing_field', 'missing field', {
+          field: name,
+          expected: typeName(type, context.scope),
+        }),
       );
     }
   }
@@ -309,7 +232,7 @@ function normalizePayload(
 ): Value | undefined {
   if (payload === undefined || payload === null) {
     if (isUnitOrOption(arm, context.scope)) return NULL;
-    if (payload === undefined) return reportMissingPayload(tag, arm, context.problems);
+    if (payload === undefined) return reportMissingPayload(tag, typeName(arm, context.scope), context.problems);
   } else if (tryResolveType(arm, context.scope)?.kind === 'unit' && !isEmptyMap(payload)) {
     return reportUnexpectedPayload(tag, dataKind(payload), context.problems);
   }
@@ -404,8 +327,8 @@ export function reportUnknownTag(tag: string, arms: ReadonlyMap<string, Type>, p
   return problems.text('value.unknown_tag', `no such arm (${expected})`, tag, { tag, expected });
 }
 
-export function reportMissingPayload(tag: string, arm: Type, problems: Problems): undefined {
-  return problems.report('value.missing_payload', 'missing payload', { tag, expected: typeName(arm) });
+export function reportMissingPayload(tag: string, expected: string, problems: Problems): undefined {
+  return problems.report('value.missing_payload', 'missing payload', { tag, expected });
 }
 
 export function reportUnexpectedPayload(tag: string, got: string, problems: Problems): undefined {

@@ -2,7 +2,8 @@ import { ok, type Result } from '@worldline/canon';
 import type { Type, TypeScope } from './type.ts';
 import { tryResolveType } from './type-resolve.ts';
 import type { Value } from './value.ts';
-import { type Data, lower, Opaque, VALUE_DEPTH_MAX, valueFromData, variantValue } from './value-cbor.ts';
+import { valueFromData, variantValue } from './value-cbor.ts';
+import { type Data, emptyData, lower, Opaque, VALUE_DEPTH_MAX } from './value-data.ts';
 import type { ValueFailure } from './value-failure.ts';
 import { inRange, isIntegerKind, isTextKind } from './value-scalar.ts';
 
@@ -151,7 +152,7 @@ function lowerWithin(value: Value, depth: number): Data {
 }
 
 function objectOf(entries: readonly (readonly [string, Data])[]): Data {
-  const object = Object.create(null) as { [key: string]: Data };
+  const object = emptyData();
   for (const [key, item] of entries) object[key] = item;
   return object;
 }

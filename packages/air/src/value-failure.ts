@@ -1,6 +1,7 @@
 import { type Failure, type Path, pointer } from '@worldline/canon';
 import { isJsonArray, isJsonObject, type Json, JsonFloat, memberNames, shorten } from './json.ts';
-import type { Type } from './type.ts';
+import type { Type, TypeScope } from './type.ts';
+import { tryResolveType } from './type-resolve.ts';
 
 /** What is wrong with a value (`values.md` §9). `path` follows the structure of the value, not its spelling. */
 export interface ValueFailure extends Failure {
@@ -106,7 +107,9 @@ export function isExpressionForm(json: Json): boolean {
   return Object.hasOwn(json, 'op') && Object.hasOwn(json, 'args') && memberNames(json).length === 2;
 }
 
-/** Name of a type in messages: an option reads as what it may hold. */
-export function typeName(type: Type): string {
-  return type.kind === 'option' ? typeName(type.item) : type.kind;
+/** Name of a type in messages: an option reads as what it may hold, a ref as its target. */
+export function typeName(type: Type, scope: TypeScope): string {
+  const target = tryResolveType(type, scope);
+  if (target === undefined) return type.kind === 'ref' ? type.name : type.kind;
+  return target.kind === 'option' ? typeName(target.item, scope) : target.kind;
 }

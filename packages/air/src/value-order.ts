@@ -1,6 +1,6 @@
 import { compareBytes, compareCanonicalKeys, encodeItem } from '@worldline/canon';
 import type { Value } from './value.ts';
-import { valueToCbor } from './value-cbor.ts';
+import { valueToCbor } from './value-data.ts';
 
 /** Canonical order of set elements and map keys: by the bytes of their data encoding (`values.md` §4.5, §4.6). */
 

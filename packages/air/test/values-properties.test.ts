@@ -25,7 +25,8 @@ import {
   type Value,
   valueToCbor,
 } from '../src/index.ts';
-import { lower, Opaque, valueFromData } from '../src/value-cbor.ts';
+import { valueFromData } from '../src/value-cbor.ts';
+import { lower, Opaque } from '../src/value-data.ts';
 import {
   exprArb,
   jsonArb,
