@@ -1,0 +1,279 @@
+import type { Path } from '@worldline/canon';
+import { grantSchema } from './builtins.ts';
+import { suggestHint } from './diagnostic.ts';
+import { integerOf, isJsonArray, isJsonObject, type Json, memberNames, shorten } from './json.ts';
+import { literalToTree } from './literal.ts';
+import { readLiteral } from './literal-read.ts';
+import type { SecretDef } from './node.ts';
+import type { GrantSource } from './node-manifest.ts';
+import { slotType } from './node-plan-canonical.ts';
+import type { Origin, Problem } from './node-read.ts';
+import type { Type, TypeScope } from './type.ts';
+import { tryResolveType } from './type-resolve.ts';
+import { lookupsOf, type Pass, type World } from './validate-world.ts';
+
+/** Secrets: V-612 … V-618 (`definitions.md` §10). */
+
+/** V-612, V-613. */
+export const checkDeclaredSecrets: Pass = (world) => {
+  const problems: Problem[] = [];
+  const seen = new Set<string>();
+  for (const { def, origin, path, listedAt } of world.secrets) {
+    const fields = { alias: shorten(def.alias), version: def.version };
+    if (def.bindingId.trim() === '') {
+      problems.push({
+        origin,
+        rule: 'V-612',
+        code: 'secret.binding_missing',
+        path: [...path, 'binding_id'],
+        message: `secret ${fields.alias}@${def.version} has a blank binding_id`,
+        fields,
+      });
+    }
+    const key = JSON.stringify([def.alias, def.version]);
+    if (seen.has(key)) {
+      problems.push({
+        origin: world.manifest.origin,
+        rule: 'V-613',
+        code: 'secret.duplicate',
+        path: listedAt,
+        message: `secret ${fields.alias}@${def.version} is declared twice`,
+        fields,
+      });
+    }
+    seen.add(key);
+  }
+  return problems;
+};
+
+/** V-614 … V-616 in the slots of plans. */
+export const checkPlanSecrets: Pass = (world) => {
+  const lookups = lookupsOf(world);
+  const problems: Problem[] = [];
+  for (const [name, { source }] of world.plans) {
+    const steps = world.canonical.get(name)?.node['steps'];
+    for (const [position, step] of source.steps.entries()) {
+      const node = isJsonArray(steps) ? steps[position] : undefined;
+      if (!isJsonObject(node)) continue;
+      for (const slot of step.slots.keys()) {
+        const type = slotType(step, slot, source, lookups);
+        const json = node[slot];
+        if (type === undefined || type === 'missing' || json === undefined) continue;
+        for (const ref of secretsIn(json, type, world.scope)) {
+          problems.push(
+            ...judge(ref, world, {
+              origin: source.origin,
+              path: ['steps', step.index, slot],
+              context: `plan ${name}`,
+              plan: name,
+              grant: slot === 'params' ? step.cap : undefined,
+            }),
+          );
+        }
+      }
+    }
+  }
+  return problems;
+};
+
+/** V-614 … V-616, then V-618, in grant params. These come before anything is known about the cap itself. */
+export const checkGrantSecrets: Pass = (world) => {
+  const problems: Problem[] = [];
+  for (const grant of world.manifest.grants) {
+    const refs = secretsInGrant(grant, world);
+    const where = { origin: world.manifest.origin, path: [...grant.path, 'params'], context: `cap grant ${grant.name}` };
+    for (const ref of refs) problems.push(...judge(ref, world, { ...where, grant: grant.name }));
+    if (refs.length > 0) {
+      problems.push({
+        origin: where.origin,
+        rule: 'V-618',
+        code: 'secret.in_grant',
+        path: where.path,
+        message: `the params of grant "${grant.name}" hold a secret reference`,
+        hint: 'Grants are shown and hashed; put the reference into the effect params.',
+        fields: { grant: grant.name },
+      });
+    }
+  }
+  return problems;
+};
+
+/** V-617: what a secret allows must be there. */
+export const checkSecretPolicies: Pass = (world) => {
+  const grants = new Set(world.manifest.grants.map(({ name }) => name));
+  const problems: Problem[] = [];
+  for (const { def, origin, path } of world.secrets) {
+    // An inline declaration keeps the lists under `policy`.
+    const at = path.length > 0 ? [...path, 'policy'] : path;
+    for (const [index, cap] of def.allowedCaps.entries()) {
+      if (grants.has(cap)) continue;
+      problems.push({
+        origin,
+        rule: 'V-617',
+        code: 'grant.not_found',
+        path: [...at, 'allowed_caps', index],
+        message: `there is no grant "${cap}"`,
+        hint: suggestHint(cap, grants),
+        fields: { grant: cap },
+      });
+    }
+    for (const [index, plan] of def.allowedPlans.entries()) {
+      if (world.plans.has(plan)) continue;
+      problems.push({
+        origin,
+        rule: 'V-617',
+        code: 'plan.not_found',
+        path: [...at, 'allowed_plans', index],
+        message: `there is no plan "${plan}"`,
+        hint: suggestHint(plan, world.plans.keys()),
+        fields: { plan },
+      });
+    }
+  }
+  return problems;
+};
+
+interface SecretUse {
+  readonly alias: string;
+  readonly version: bigint;
+}
+
+const SECRET_REF = 'sys/SecretRef@1';
+
+/**
+ * Literal secret references in a canonical literal or expression tree, found by schema: a literal record where the type
+ * says `sys/SecretRef@1`, also inside expressions.
+ */
+export function secretsIn(json: Json, type: Type, scope: TypeScope): readonly SecretUse[] {
+  const found: SecretUse[] = [];
+  const visit = (part: Json | undefined, expected: Type): void => {
+    if (!isJsonObject(part)) return;
+    if (namesSecret(expected, scope)) {
+      const use = secretOf(part);
+      if (use !== undefined) found.push(use);
+      return;
+    }
+    const target = tryResolveType(expected, scope);
+    const record = part['record'];
+    switch (target?.kind) {
+      case 'option':
+        visit(part, target.item);
+        break;
+      case 'record':
+        if (isJsonObject(record)) for (const [name, field] of target.fields) visit(record[name], field);
+        break;
+      case 'variant': {
+        const envelope = isJsonObject(part['variant']) ? part['variant'] : part;
+        const arm = typeof envelope['tag'] === 'string' ? target.arms.get(envelope['tag']) : undefined;
+        if (arm !== undefined) visit(envelope['value'], arm);
+        break;
+      }
+      case 'list': {
+        const items = part['list'];
+        if (isJsonArray(items)) for (const item of items) visit(item, target.item);
+        break;
+      }
+      case 'map': {
+        const entries = part['map'];
+        if (isJsonArray(entries)) {
+          for (const entry of entries) if (isJsonObject(entry)) visit(entry['value'], target.value);
+        }
+        break;
+      }
+      default:
+        break;
+    }
+  };
+  visit(json, type);
+  return found;
+}
+
+function namesSecret(type: Type, scope: TypeScope): boolean {
+  let current: Type | undefined = type;
+  // Aliases of aliases end: cycles were refused with the types.
+  while (current?.kind === 'ref') {
+    if (current.name === SECRET_REF) return true;
+    current = scope.lookup(current.name);
+  }
+  return false;
+}
+
+function secretOf(json: Json): SecretUse | undefined {
+  const record = isJsonObject(json) ? json['record'] : undefined;
+  const alias = isJsonObject(record) ? record['alias'] : undefined;
+  const version = isJsonObject(record) ? record['version'] : undefined;
+  const text = isJsonObject(alias) ? alias['text'] : undefined;
+  const number = isJsonObject(version) ? integerOf(version['nat']) : undefined;
+  return typeof text === 'string' && number !== undefined ? { alias: text, version: number } : undefined;
+}
+
+function secretsInGrant(grant: GrantSource, world: World): readonly SecretUse[] {
+  const cap = world.caps.get(grant.cap)?.def;
+  if (cap === undefined) return secretsByShape(grant.params);
+  const type = grantSchema(cap, grantMembers(grant));
+  const params = readLiteral(grant.params, type, world.scope);
+  return params.ok ? secretsIn(literalToTree(params.value), type, world.scope) : [];
+}
+
+/** Member names of grant params, in either lens. */
+export function grantMembers(grant: GrantSource): readonly string[] {
+  if (!isJsonObject(grant.params)) return [];
+  const record = grant.params['record'];
+  return memberNames(isJsonObject(record) ? record : grant.params);
+}
+
+/** Without the cap's schema only the look of the JSON is left: `{alias, version}` in either lens. */
+function secretsByShape(json: Json): readonly SecretUse[] {
+  if (isJsonArray(json)) return json.flatMap(secretsByShape);
+  if (!isJsonObject(json)) return [];
+  const tagged = secretOf(json);
+  if (tagged !== undefined) return [tagged];
+  const version = integerOf(json['version']);
+  if (typeof json['alias'] === 'string' && version !== undefined && memberNames(json).length === 2) {
+    return [{ alias: json['alias'], version }];
+  }
+  return memberNames(json).flatMap((name) => secretsByShape(json[name] as Json));
+}
+
+interface Place {
+  readonly origin: Origin;
+  readonly path: Path;
+  readonly context: string;
+  readonly plan?: string | undefined;
+  /** The grant under which the reference goes out. */
+  readonly grant?: string | undefined;
+}
+
+/** V-614, V-615, V-616: the first that applies. */
+function judge(use: SecretUse, world: World, place: Place): readonly Problem[] {
+  const { origin, path, context } = place;
+  const shown = shorten(use.alias);
+  const fields = { alias: shown, version: Number(use.version), context };
+  const problem = (rule: string, code: string, message: string, hint?: string): readonly Problem[] => [
+    { origin, rule, code, path, message: `${context}: ${message}`, hint, fields },
+  ];
+  if (use.version < 1n) return problem('V-614', 'secret.version_invalid', `secret ${shown} needs a version from 1`);
+  const secret: SecretDef | undefined = world.secrets.find(
+    ({ def }) => def.alias === use.alias && BigInt(def.version) === use.version,
+  )?.def;
+  if (secret === undefined) {
+    const known = world.secrets.map(({ def }) => `${def.alias}@${def.version}`);
+    return problem(
+      'V-615',
+      'secret.unknown',
+      `secret ${shown}@${use.version} is not declared`,
+      suggestHint(`${use.alias}@${use.version}`, known) ?? 'Declare it with a defsecret and list it in manifest.secrets.',
+    );
+  }
+  const planDenied = place.plan !== undefined && secret.allowedPlans.length > 0 && !secret.allowedPlans.includes(place.plan);
+  const grantDenied = place.grant !== undefined && secret.allowedCaps.length > 0 && !secret.allowedCaps.includes(place.grant);
+  if (!planDenied && !grantDenied) return [];
+  return problem(
+    'V-616',
+    'secret.not_permitted',
+    planDenied
+      ? `secret ${shown}@${use.version} does not allow this plan`
+      : `secret ${shown}@${use.version} does not allow the grant "${place.grant}"`,
+    planDenied ? 'Add the plan to allowed_plans of the secret.' : 'Add the grant to allowed_caps of the secret.',
+  );
+}

@@ -1,0 +1,38 @@
+import type { Problem } from './node-read.ts';
+import {
+  checkDefaultPolicy,
+  checkEffects,
+  checkEnforcers,
+  checkGrantParams,
+  checkGrants,
+  checkPlanEffects,
+  checkPolicies,
+} from './validate-grants.ts';
+import { checkPlans } from './validate-plans.ts';
+import { checkDeclaredSecrets, checkGrantSecrets, checkPlanSecrets, checkSecretPolicies } from './validate-secrets.ts';
+import { checkSlots } from './validate-slots.ts';
+import { checkSupport } from './validate-support.ts';
+import { checkTriggers } from './validate-triggers.ts';
+import { checkListedTypes } from './validate-types.ts';
+import type { LoadOptions, Pass, World } from './validate-world.ts';
+
+/**
+ * The rules of `definitions.md` §10 on a resolved world, in the stages of §9. A rule that needs what an earlier one
+ * guarantees stands in a later stage: slots are read when every type is sound, grants are compared when their caps exist.
+ */
+const STAGES: readonly (readonly Pass[])[] = [
+  [checkListedTypes],
+  [checkSlots],
+  [checkDeclaredSecrets, checkPlans, checkPlanSecrets, checkGrantSecrets],
+  [checkGrants, checkEnforcers, checkEffects, checkPlanEffects, checkTriggers, checkPolicies, checkSecretPolicies],
+  [checkGrantParams, checkDefaultPolicy, checkSupport],
+];
+
+/** All errors of the first stage that has any; none when the world is sound. Fills `world.canonical`. */
+export function validate(world: World, options: LoadOptions): readonly Problem[] {
+  for (const stage of STAGES) {
+    const problems = stage.flatMap((pass) => pass(world, options));
+    if (problems.length > 0) return problems;
+  }
+  return [];
+}
