@@ -57,6 +57,7 @@ const detailsOf = (w: KernelWorld, index = 0) => {
 
 const P = 't/p@1';
 const IN = { id: 'r1' };
+const OTHER_GRANTS = [{ name: 'cap_timer', cap: 'sys/timer@1', params: {} }];
 const guardN = (n: number) => eq(ref('@plan.input.n'), { int: n });
 
 describe('running and deciding', () => {
@@ -362,6 +363,23 @@ describe('the gate', () => {
     expect(w.send('t/Mark@1', { s: 'still here' }).outcome.kind).toBe('applied');
   });
 
+  worked('C25', 'authority is live: a grant that expired or is gone denies a parked plan', (make) => {
+    const parked = plan(P, [awaitEvent('w', 't/Ready@1', 'e'), emit('e', 'h', { x: 1 })], [edge('w', 'e')]);
+    const expiring = make([parked], { grants: [{ name: 'cap_t', cap: 't/cap@1', params: {}, expiry_ns: 1_000_000_000 }, ...OTHER_GRANTS] });
+    expiring.start(P, IN);
+    expiring.advance(2_000_000_000n);
+    expiring.send('t/Ready@1', { id: 'x' });
+    expect(expiring.lastKinds()).toEqual(['domain_event', 'cap_decision', 'plan_ended']);
+    expect(expiring.records('plan_ended')[0]!.message).toBe('cap_denied: expired');
+
+    const removed = make([parked]);
+    removed.start(P, IN);
+    removed.push(world([plan('t/other@1', [mark('m')])], { grants: OTHER_GRANTS }));
+    removed.send('t/Ready@1', { id: 'x' });
+    expect(removed.records('plan_ended')[0]!.message).toBe('cap_denied: cap.grant_missing');
+    expect(removed.records('cap_decision')).toEqual([]);
+  });
+
   worked('C26', 'params out of range emit nothing', (make) => {
     const w = make([plan(P, [emit('e', 'h', { x: op('sub', { int: 0 }, ref('@plan.input.n')) })])]);
     w.start(P, { id: 'r', n: 5 });
@@ -641,6 +659,40 @@ describe('crash and repetition', () => {
     expect(w.pending()).toHaveLength(1);
     w.receipt(w.pending()[0]!, { payload: { y: 1 } });
     expect(w.records('plan_ended').map((r) => r.plan_id)).toEqual([0, 1]);
+  });
+});
+
+describe('changing the manifest', () => {
+  const version = (text: string) =>
+    plan(P, [emit('e', 'h', { x: 1 }), awaitReceipt('w', 'h', 'r'), raise('say', 't/Mark@1', { s: text })], [edge('w', 'say')]);
+  const triggers = [{ event: 't/In@1', plan: P }];
+
+  worked('C59', 'an instance finishes under its pin; a removed plan starts no more', (make) => {
+    const w = make([version('old')], { triggers });
+    w.send('t/In@1', IN);
+    const pin = w.instances()[0]!.manifestHash;
+    expect(w.push(world([plan('t/other@1', [mark('m')])])).outcome.kind).toBe('applied');
+    expect(w.lastKinds()).toEqual(['governance', 'manifest']);
+    w.snapshot();
+    w.reopen();
+    expect(toHex(w.instances()[0]!.manifestHash)).toBe(toHex(pin));
+    w.receipt(w.pending()[0]!, { payload: { y: 1 } });
+    expect(marks(w)).toEqual(['old']);
+    expect(ended(w)).toEqual(['ok']);
+    w.send('t/In@1', { id: 'later' });
+    expect(w.lastKinds()).toEqual(['domain_event']);
+  });
+
+  worked('C59 (edited plan)', 'an edit takes effect for new events only, and a stale base is refused', (make) => {
+    const w = make([version('old')], { triggers });
+    w.send('t/In@1', IN);
+    const base = w.kernel.catalog.manifestHash;
+    w.push(world([version('new')], { triggers }));
+    w.send('t/In@1', { id: 'r2' });
+    for (const emission of w.pending()) w.receipt(emission, { payload: { y: 1 } });
+    expect(marks(w)).toEqual(['old', 'new']);
+    const stale = w.apply({ kind: 'control', command: 'manifest', manifestHash: base, manifestBase: base, patchHash: base, actor: 'x' });
+    expect(stale.outcome).toMatchObject({ kind: 'rejected', code: 'governance.base_stale' });
   });
 });
 

@@ -78,15 +78,7 @@ export function encodeBatchBody(body: BatchBody): Uint8Array {
   });
 }
 
-const BODY_MEMBERS: ReadonlySet<string> = new Set([
-  'v',
-  'epoch',
-  'stamp',
-  'cursor',
-  'entries',
-  'ingress',
-  'first_seq',
-]);
+const BODY_MEMBERS: ReadonlySet<string> = new Set(['v', 'epoch', 'stamp', 'cursor', 'entries', 'ingress', 'first_seq']);
 const INGRESS_MEMBERS: ReadonlySet<string> = new Set(['kind', 'digest', 'inbox_seq', 'ingress_id']);
 const STAMP_MEMBERS: ReadonlySet<string> = new Set(['now_ns', 'entropy', 'manifest_hash', 'logical_now_ns']);
 const UNSTAMPED: ReadonlySet<string> = new Set(['snapshot', 'seal', 'skip']);
@@ -159,7 +151,9 @@ export function decodeBatchBody(bytes: Uint8Array): Result<BatchBody> {
   });
 }
 
-function corrupt(path: readonly (string | number)[], message: string): { readonly ok: false; readonly failure: Failure } {
+function corrupt(
+  path: readonly (string | number)[],
+  message: string,
+): { readonly ok: false; readonly failure: Failure } {
   return fail({ code: 'journal.corrupt', path, message: `batch body: ${message}` });
 }
-

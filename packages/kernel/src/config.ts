@@ -121,7 +121,8 @@ export function decodeConfig(bytes: Uint8Array): Result<WorldConfig> {
   const config = decoded.value;
   if (!isTextMap(config)) return invalid([], 'expected a map');
   for (const key of Object.keys(config)) if (!MEMBERS.has(key)) return invalid([key], 'unknown member');
-  const { clock, engine_profile, fabric_accept, limits, opaque_state_ok, receipt_verification, require_policy } = config;
+  const { clock, engine_profile, fabric_accept, limits, opaque_state_ok, receipt_verification, require_policy } =
+    config;
   if (clock !== 'wall' && clock !== 'virtual') return invalid(['clock'], 'expected wall or virtual');
   if (!isText(engine_profile)) return invalid(['engine_profile'], 'expected text');
   if (!Array.isArray(fabric_accept)) return invalid(['fabric_accept'], 'expected a list');
@@ -168,6 +169,9 @@ function readAccept(value: CborValue): FabricAccept | undefined {
   };
 }
 
-function invalid(path: readonly (string | number)[], message: string): { readonly ok: false; readonly failure: Failure } {
+function invalid(
+  path: readonly (string | number)[],
+  message: string,
+): { readonly ok: false; readonly failure: Failure } {
   return fail({ code: 'config.invalid', path, message: `world config: ${message}` });
 }

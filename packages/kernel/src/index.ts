@@ -6,10 +6,12 @@ export { classOf, type Emission, type EmissionClass, timerDueNs } from './emissi
 export { KernelFault } from './fault.ts';
 export { type CapVerdict, dueWallNs } from './gate.ts';
 export type {
+  ConfigIngress,
   EventIngress,
   GenesisIngress,
   InboxIngress,
   Ingress,
+  ManifestIngress,
   PinIngress,
   PlanCancelIngress,
   PlanStartIngress,

@@ -40,13 +40,26 @@ function digested(ingress: Ingress): CborValue {
         bind_locals: ingress.bindLocals,
       };
     case 'control':
-      return ingress.command === 'plan_cancel'
-        ? { kind: 'control', command: 'plan_cancel', plan_id: ingress.planId, reason: ingress.reason, actor: ingress.actor }
-        : { kind: 'control', command: 'pin', add: [...ingress.add], remove: [...ingress.remove] };
+      return { kind: 'control', command: ingress.command, ...controlFields(ingress) };
     case 'genesis':
       return { kind: 'genesis', manifest_hash: ingress.manifestHash, config_hash: ingress.configHash };
     case 'snapshot':
       return { kind: 'snapshot', snapshot_ref: ingress.snapshotRef, promote: ingress.promote };
+    default:
+      return ingress satisfies never;
+  }
+}
+
+function controlFields(ingress: Extract<Ingress, { kind: 'control' }>): { [field: string]: CborValue } {
+  switch (ingress.command) {
+    case 'plan_cancel':
+      return { plan_id: ingress.planId, reason: ingress.reason, actor: ingress.actor };
+    case 'pin':
+      return { add: [...ingress.add], remove: [...ingress.remove] };
+    case 'manifest':
+      return { manifest_hash: ingress.manifestHash };
+    case 'config':
+      return { config_hash: ingress.configHash };
     default:
       return ingress satisfies never;
   }

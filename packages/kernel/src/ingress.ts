@@ -80,6 +80,24 @@ export interface PinIngress extends Submitted {
   readonly remove: readonly Uint8Array[];
 }
 
+/** Replaces the active manifest without a proposal (`governance.md` §6). All its nodes are in the object source. */
+export interface ManifestIngress extends Submitted {
+  readonly kind: 'control';
+  readonly command: 'manifest';
+  readonly manifestHash: Uint8Array;
+  /** The manifest that the change was made against; another active one refuses it. */
+  readonly manifestBase: Uint8Array;
+  readonly patchHash: Uint8Array;
+  readonly actor: string;
+}
+
+/** Replaces the world configuration (`kernel.md` §15). */
+export interface ConfigIngress extends Submitted {
+  readonly kind: 'control';
+  readonly command: 'config';
+  readonly configHash: Uint8Array;
+}
+
 /** First ingress of a world: establishes manifest and config. */
 export interface GenesisIngress extends Submitted {
   readonly kind: 'genesis';
@@ -102,6 +120,8 @@ export type Ingress =
   | PlanStartIngress
   | PlanCancelIngress
   | PinIngress
+  | ManifestIngress
+  | ConfigIngress
   | GenesisIngress
   | SnapshotIngress;
 

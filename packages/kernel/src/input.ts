@@ -50,17 +50,39 @@ export function checkShape(ingress: Ingress, limits: WorldLimits): Refusal | und
         checkBindings(ingress, limits)
       );
     case 'control':
-      if (ingress.command === 'pin') {
-        return [...ingress.add, ...ingress.remove].every((h) => h.length === 32) ? undefined : decodeError('pins must be hashes');
-      }
-      if (!isSeq(ingress.planId)) return decodeError('plan_id must be a plan id');
-      return checkText('actor', ingress.actor, NAME_BYTES_MAX) ?? (isWellFormed(ingress.reason) ? undefined : decodeError('reason must be Unicode'));
+      return checkControl(ingress);
     case 'genesis':
     case 'snapshot':
       return undefined;
     default:
       return ingress satisfies never;
   }
+}
+
+function checkControl(ingress: Extract<Ingress, { kind: 'control' }>): Refusal | undefined {
+  switch (ingress.command) {
+    case 'plan_cancel':
+      if (!isSeq(ingress.planId)) return decodeError('plan_id must be a plan id');
+      return (
+        checkText('actor', ingress.actor, NAME_BYTES_MAX) ??
+        (isWellFormed(ingress.reason) ? undefined : decodeError('reason must be Unicode'))
+      );
+    case 'pin':
+      return checkHashes('pins', [...ingress.add, ...ingress.remove]);
+    case 'manifest':
+      return (
+        checkHashes('manifest_hash, manifest_base and patch_hash', [ingress.manifestHash, ingress.manifestBase, ingress.patchHash]) ??
+        checkText('actor', ingress.actor, NAME_BYTES_MAX)
+      );
+    case 'config':
+      return checkHashes('config_hash', [ingress.configHash]);
+    default:
+      return ingress satisfies never;
+  }
+}
+
+function checkHashes(what: string, hashes: readonly Uint8Array[]): Refusal | undefined {
+  return hashes.every((hash) => hash.length === 32) ? undefined : decodeError(`${what} must be 32 bytes`);
 }
 
 function checkBindings(ingress: PlanStartIngress, limits: WorldLimits): Refusal | undefined {

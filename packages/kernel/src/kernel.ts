@@ -1,5 +1,5 @@
 import { type Catalog, type Diagnostic, encodeValue, loadStored, normalizeCbor } from '@worldline/air';
-import { bytesEqual, compareBytes, decode, encode, fail, hashText, ok, type Result } from '@worldline/canon';
+import { bytesEqual, compareBytes, decode, encode, fail, hashText, ok, type Result, utf8 } from '@worldline/canon';
 import type { Applied, Batch, BatchIndex, Outcome, StoredObject } from './batch.ts';
 import { type BatchBody, encodeBatchBody } from './body.ts';
 import { nextChain, ZERO_CHAIN } from './chain.ts';
@@ -230,20 +230,76 @@ export class Kernel {
         return this.#settle(ingress, stamp, (turn) => this.#startManually(turn, ingress.plan, checked, ingress.ingressId));
       }
       case 'control':
-        if (ingress.command === 'pin') {
-          const data = encode({ add: [...ingress.add], remove: [...ingress.remove] });
-          return this.#settle(ingress, stamp, (turn) => this.#custom(turn, 'sys/pin', data));
-        }
-        if (ingress.reason.length > REASON_BYTES_MAX || encode(ingress.reason).length > REASON_BYTES_MAX + 8) {
-          return this.#reject(ingress, stamp, { code: 'too_large', message: `reason is over ${REASON_BYTES_MAX} bytes` }, true);
-        }
-        if (this.#state.instance(ingress.planId) === undefined) {
-          return this.#reject(ingress, stamp, { code: 'plan.not_live', message: `instance ${ingress.planId} is not live` }, true);
-        }
-        return this.#settle(ingress, stamp, (turn) => this.#cancel(turn, ingress));
+        return this.#control(ingress, stamp);
       default:
         return ingress satisfies never;
     }
+  }
+
+  #control(ingress: Extract<Ingress, { kind: 'control' }>, stamp: Stamp): Applied {
+    const refuse = (refusal: Refusal) => this.#reject(ingress, stamp, refusal, true);
+    switch (ingress.command) {
+      case 'plan_cancel':
+        if (utf8(ingress.reason).length > REASON_BYTES_MAX) {
+          return refuse({ code: 'too_large', message: `reason is over ${REASON_BYTES_MAX} bytes` });
+        }
+        if (this.#state.instance(ingress.planId) === undefined) {
+          return refuse({ code: 'plan.not_live', message: `instance ${ingress.planId} is not live` });
+        }
+        return this.#settle(ingress, stamp, (turn) => this.#cancel(turn, ingress));
+      case 'pin': {
+        const data = encode({ add: [...ingress.add], remove: [...ingress.remove] });
+        return this.#settle(ingress, stamp, (turn) => this.#custom(turn, 'sys/pin', data));
+      }
+      case 'manifest': {
+        const refusal = this.#manifestRefusal(ingress);
+        return refusal === undefined ? this.#settle(ingress, stamp, (turn) => this.#switchManifest(turn, ingress)) : refuse(refusal);
+      }
+      case 'config': {
+        const bytes = this.#state.objects.get(ingress.configHash);
+        const config = bytes === undefined ? undefined : decodeConfig(bytes);
+        if (config === undefined || !config.ok) {
+          const why = config === undefined ? 'is not in the store' : `is unreadable: ${config.failure.message}`;
+          return refuse({ code: 'config.invalid', message: `config ${hashText(ingress.configHash)} ${why}` });
+        }
+        return this.#settle(ingress, stamp, (turn) => this.#switchConfig(turn, ingress.configHash), {
+          index: { configHash: ingress.configHash },
+        });
+      }
+      default:
+        return ingress satisfies never;
+    }
+  }
+
+  #manifestRefusal(ingress: Extract<Ingress, { command: 'manifest' }>): Refusal | undefined {
+    const active = this.#state.catalog.manifestHash;
+    if (!bytesEqual(ingress.manifestBase, active)) {
+      return { code: 'governance.base_stale', message: `the active manifest is ${hashText(active)}` };
+    }
+    const loaded = loadStored(ingress.manifestHash, (hash) => this.#state.objects.get(hash));
+    if (loaded.ok) return undefined;
+    const first = loaded.failure[0];
+    return { code: 'manifest.validation', message: first === undefined ? 'the manifest does not load' : `${first.code}: ${first.message}` };
+  }
+
+  /** Effective for the next ingress; running instances keep their pin (`kernel.md` §2.2). */
+  #switchManifest(turn: Turn, change: { manifestHash: Uint8Array; manifestBase: Uint8Array; patchHash: Uint8Array; actor: string }): void {
+    turn.append({
+      record_kind: 'governance',
+      event: 'direct_applied',
+      patch_hash: change.patchHash,
+      manifest_base: change.manifestBase,
+      manifest_hash_new: change.manifestHash,
+      actor: change.actor,
+    });
+    turn.append({ record_kind: 'manifest', manifest_hash: change.manifestHash, config_hash: this.#state.configHash });
+    turn.undo.assign(this.#state, 'catalog', this.#state.catalogFor(change.manifestHash));
+  }
+
+  #switchConfig(turn: Turn, configHash: Uint8Array): void {
+    turn.append({ record_kind: 'manifest', manifest_hash: this.#state.catalog.manifestHash, config_hash: configHash });
+    turn.undo.assign(this.#state, 'config', readConfig(this.#state.objects, configHash));
+    turn.undo.assign(this.#state, 'configHash', configHash);
   }
 
   #stamp(proposal: StampProposal, atLeastNs = 0n): Stamp {
@@ -378,7 +434,7 @@ export class Kernel {
     ingress: Ingress,
     stamp: Stamp,
     root: (turn: Turn) => { planId?: number } | void,
-    extra: { eventHash?: Uint8Array } = {},
+    extra: { eventHash?: Uint8Array; index?: BatchIndex } = {},
   ): Applied {
     const turn = this.#newTurn(stamp);
     let started: { planId?: number } | void;
@@ -393,8 +449,8 @@ export class Kernel {
       throw error;
     }
     const lastSeq = turn.nextSeq - 1;
-    const outcome: Outcome = { kind: 'applied', firstSeq: turn.firstSeq, lastSeq, planId: started?.planId, ...extra };
-    return this.#close(turn, envelopeOf(ingress, true), outcome, true);
+    const outcome: Outcome = { kind: 'applied', firstSeq: turn.firstSeq, lastSeq, planId: started?.planId, eventHash: extra.eventHash };
+    return this.#close(turn, envelopeOf(ingress, true), outcome, true, extra.index);
   }
 
   #newTurn(stamp: Stamp): Turn {
@@ -446,7 +502,7 @@ export class Kernel {
     return { outcome, batch, records: [], objects: [] };
   }
 
-  #close(turn: Turn, envelope: BatchBody['ingress'], outcome: Outcome, remember: boolean): Applied {
+  #close(turn: Turn, envelope: BatchBody['ingress'], outcome: Outcome, remember: boolean, index?: BatchIndex): Applied {
     const state = this.#state;
     const before = this.#position();
     turn.undo.assign(state, 'logicalNowNs', turn.stamp.logicalNowNs);
@@ -457,7 +513,7 @@ export class Kernel {
     }
     if (inboxSeq !== undefined) state.cursor = inboxSeq;
     const { emitted, timers, settled, released } = turn;
-    const batch = this.#seal(envelope, turn.stamp, turn.entries, { inboxCursor: inboxSeq, emitted, timers, settled, released });
+    const batch = this.#seal(envelope, turn.stamp, turn.entries, { inboxCursor: inboxSeq, emitted, timers, settled, released, index });
     this.#tentative.push({ turn, before });
     return { outcome, batch, records: turn.records, objects: turn.objects };
   }
@@ -591,8 +647,12 @@ export class Kernel {
         });
       case 'custom':
         return again((turn) => this.#custom(turn, root.tag, root.data));
+      case 'governance': {
+        const { manifest_hash_new: manifestHash, manifest_base: manifestBase, patch_hash: patchHash, actor } = root;
+        return again((turn) => this.#switchManifest(turn, { manifestHash, manifestBase, patchHash, actor }));
+      }
       case 'manifest':
-        if (body.firstSeq !== 0) return corrupt(`manifest change at ${body.firstSeq}: not supported yet`);
+        if (body.firstSeq > 0) return again((turn) => this.#switchConfig(turn, root.config_hash));
         return ok(this.#genesisBatch({ manifestHash: root.manifest_hash, configHash: root.config_hash }, stamp));
       default:
         return corrupt(`a batch cannot begin with ${root.record_kind}`);

@@ -17,7 +17,8 @@ export function merkleRoot(leaves: readonly Uint8Array[]): Uint8Array {
  * @throws RangeError when there is no leaf `index`.
  */
 export function merkleProof(leaves: readonly Uint8Array[], index: number): Uint8Array[] {
-  if (!Number.isInteger(index) || index < 0 || index >= leaves.length) throw new RangeError(`there is no leaf ${index}`);
+  if (!Number.isInteger(index) || index < 0 || index >= leaves.length)
+    throw new RangeError(`there is no leaf ${index}`);
   const proof: Uint8Array[] = [];
   let from = 0;
   let to = leaves.length;

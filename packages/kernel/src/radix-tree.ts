@@ -74,7 +74,11 @@ export class RadixTree<K, V> {
   constructor(
     profile: KeyProfile<K>,
     encodeLeaf: (value: V) => CborValue,
-    stored?: { readonly rootHash: Uint8Array; readonly get: GetNode; readonly decodeLeaf: (value: CborValue, key: K) => V },
+    stored?: {
+      readonly rootHash: Uint8Array;
+      readonly get: GetNode;
+      readonly decodeLeaf: (value: CborValue, key: K) => V;
+    },
   ) {
     this.#profile = profile;
     this.#encodeLeaf = encodeLeaf;
@@ -153,7 +157,8 @@ export class RadixTree<K, V> {
     }
 
     if (profile.isCompressed) {
-      const differs = profile.compare(node.sample, key) === 0 ? node.position : profile.firstDifference(node.sample, key);
+      const differs =
+        profile.compare(node.sample, key) === 0 ? node.position : profile.firstDifference(node.sample, key);
       if (differs < node.position) {
         // The key leaves the path above this branch, so a new one goes between.
         const leaf = newLeaf<K, V>();
@@ -177,11 +182,7 @@ export class RadixTree<K, V> {
     return node;
   }
 
-  #deleteIn(
-    node: Loaded<K, V>,
-    key: K,
-    before: { value: V | undefined; found: boolean },
-  ): Loaded<K, V> | undefined {
+  #deleteIn(node: Loaded<K, V>, key: K, before: { value: V | undefined; found: boolean }): Loaded<K, V> | undefined {
     const profile = this.#profile;
     if (node.kind === 'leaf') {
       const index = find(profile, node.keys, key);
@@ -313,7 +314,8 @@ export class RadixTree<K, V> {
     const decoded = decodeCanonical(bytes, { maxDepth: NESTING_MAX + 16 });
     if (!decoded.ok) throw corrupt(decoded.failure.message);
     const node = this.#parse(decoded.value, hash, position);
-    if (node === undefined || (count !== undefined && count !== countOf(node))) throw corrupt('not a node of this index');
+    if (node === undefined || (count !== undefined && count !== countOf(node)))
+      throw corrupt('not a node of this index');
     return node;
   }
 
@@ -387,4 +389,3 @@ function find<K>(profile: KeyProfile<K>, keys: readonly K[], key: K): number {
   }
   return -1 - low;
 }
-

@@ -47,9 +47,7 @@ const isOrigin: Check = (value) => {
     return isMap(value, PLAN_ORIGIN) && isCount(value.plan_id) && isText(value.step_id);
   }
   return (
-    value.origin_kind === 'reducer' &&
-    isMap(value, REDUCER_ORIGIN) &&
-    (value.key === undefined || isBytes(value.key))
+    value.origin_kind === 'reducer' && isMap(value, REDUCER_ORIGIN) && (value.key === undefined || isBytes(value.key))
   );
 };
 
@@ -169,6 +167,16 @@ const SHAPES: { readonly [Kind in RecordKind]: Shape } = {
     optional: { ingress_id: isText, inbox_seq: isBytes, emission_seq: isCount },
   },
   manifest: { required: { manifest_hash: isHash32, config_hash: isHash32 }, optional: {} },
+  governance: {
+    required: {
+      event: oneOf('direct_applied'),
+      patch_hash: isHash32,
+      manifest_base: isHash32,
+      manifest_hash_new: isHash32,
+      actor: isText,
+    },
+    optional: {},
+  },
   snapshot: { required: { snapshot_ref: isHash32, height: isCount, manifest_hash: isHash32 }, optional: {} },
   baseline: {
     required: {
@@ -235,6 +243,9 @@ export function decodeRecord(bytes: Uint8Array): Result<JournalRecord> {
   return ok(record as TextMap as unknown as JournalRecord);
 }
 
-function corrupt(path: readonly (string | number)[], message: string): { readonly ok: false; readonly failure: Failure } {
+function corrupt(
+  path: readonly (string | number)[],
+  message: string,
+): { readonly ok: false; readonly failure: Failure } {
   return fail({ code: 'journal.corrupt', path, message: `record: ${message}` });
 }

@@ -178,6 +178,19 @@ export interface ManifestRecord {
   readonly config_hash: Uint8Array;
 }
 
+/**
+ * A change of the control plane (`governance.md` §3.1). Direct apply is the one event that exists before proposals do.
+ * Followed by `manifest` in the same batch.
+ */
+export interface GovernanceRecord {
+  readonly record_kind: 'governance';
+  readonly event: 'direct_applied';
+  readonly patch_hash: Uint8Array;
+  readonly manifest_base: Uint8Array;
+  readonly manifest_hash_new: Uint8Array;
+  readonly actor: string;
+}
+
 /** A snapshot exists for the state after entries `[0, height)`. No state effect. */
 export interface SnapshotRecord {
   readonly record_kind: 'snapshot';
@@ -217,6 +230,7 @@ export type JournalRecord =
   | ReducerFault
   | IngressRejected
   | ManifestRecord
+  | GovernanceRecord
   | SnapshotRecord
   | BaselineRecord
   | CustomRecord;

@@ -23,7 +23,8 @@ const loadHashes = (root: Uint8Array, store: NodeStore): HashIndex<CborValue> =>
 function idRoot(entries: ReadonlyMap<number, CborValue>): string {
   const digits = (id: number): string => toHex(u64be(id));
   const build = (ids: readonly number[]): Uint8Array => {
-    if (ids.length <= 256) return sha256(encode({ t: 'Leaf', c: ids.map((id) => [u64be(id), entries.get(id) as CborValue]) }));
+    if (ids.length <= 256)
+      return sha256(encode({ t: 'Leaf', c: ids.map((id) => [u64be(id), entries.get(id) as CborValue]) }));
     let d = 0;
     while (ids.every((id) => digits(id)[d] === digits(ids[0] as number)[d])) d++;
     const c: CborValue[] = [];
@@ -39,7 +40,9 @@ function idRoot(entries: ReadonlyMap<number, CborValue>): string {
 function hashRoot(entries: ReadonlyMap<string, CborValue>): string {
   const build = (keys: readonly string[], depth: number): Uint8Array => {
     if (keys.length <= 64) {
-      return sha256(encode({ t: 'Leaf', c: keys.map((key) => [fromHex(key) as Uint8Array, entries.get(key) as CborValue]) }));
+      return sha256(
+        encode({ t: 'Leaf', c: keys.map((key) => [fromHex(key) as Uint8Array, entries.get(key) as CborValue]) }),
+      );
     }
     const c: CborValue[] = [];
     for (let byte = 0; byte < 256; byte++) {
@@ -69,16 +72,19 @@ const idsOf = ({ id, count }: { id: number; count: number }): number[] =>
   Array.from({ length: count + 1 }, (_, i) => id + i).filter(Number.isSafeInteger);
 
 describe('IdIndex (journal.md §6.1 "Id index")', () => {
-  test.each(vectors.idIndex as { name: string; ids: number; root: string }[])('check vector: $name', ({ ids, root }) => {
-    const forward = idIndex();
-    const backward = idIndex();
-    for (let id = 0; id < ids; id++) {
-      forward.set(id, new Uint8Array(32));
-      backward.set(ids - 1 - id, new Uint8Array(32));
-    }
-    expect(toHex(forward.root(sha256))).toBe(root);
-    expect(toHex(backward.root(sha256))).toBe(root);
-  });
+  test.each(vectors.idIndex as { name: string; ids: number; root: string }[])(
+    'check vector: $name',
+    ({ ids, root }) => {
+      const forward = idIndex();
+      const backward = idIndex();
+      for (let id = 0; id < ids; id++) {
+        forward.set(id, new Uint8Array(32));
+        backward.set(ids - 1 - id, new Uint8Array(32));
+      }
+      expect(toHex(forward.root(sha256))).toBe(root);
+      expect(toHex(backward.root(sha256))).toBe(root);
+    },
+  );
 
   test('an empty index is the empty leaf, also after everything was deleted', () => {
     const index = idIndex();
@@ -121,7 +127,8 @@ describe('IdIndex (journal.md §6.1 "Id index")', () => {
       fc.property(fc.array(idStepArb, { maxLength: 8 }), fc.array(idStepArb, { maxLength: 8 }), (before, after) => {
         const store = new NodeStore();
         const live = idIndex();
-        for (const step of before) for (const id of idsOf(step)) step.op === 'delete' ? live.delete(id) : live.set(id, step.value);
+        for (const step of before)
+          for (const id of idsOf(step)) step.op === 'delete' ? live.delete(id) : live.set(id, step.value);
         const root = live.root(store.put);
         const loaded = loadIds(root, store);
         expect(loaded.size).toBe(live.size);
@@ -215,10 +222,13 @@ describe('HashIndex (kernel.md §7.5)', () => {
     key.fill(0xaa, 0, shared + 2);
     return key;
   });
-  const stepsArb = fc.array(fc.tuple(fc.oneof(hashArb, closeArb), fc.constantFrom('set', 'set', 'set', 'delete'), fc.nat({ max: 9 })), {
-    maxLength: 900,
-    size: 'max',
-  });
+  const stepsArb = fc.array(
+    fc.tuple(fc.oneof(hashArb, closeArb), fc.constantFrom('set', 'set', 'set', 'delete'), fc.nat({ max: 9 })),
+    {
+      maxLength: 900,
+      size: 'max',
+    },
+  );
 
   test('the empty index is the empty leaf (check vector)', () => {
     expect(toHex(hashIndex().root(sha256))).toBe(vectors.empty);
@@ -298,15 +308,83 @@ describe('nodes that are not what they must be are world faults (kernel.md §13.
     ['an entry that is no pair', { t: 'Leaf', c: [[u64be(1)]] }],
     ['a key of the wrong length', { t: 'Leaf', c: [[new Uint8Array(7), 1]] }],
     ['an id beyond 2^53', { t: 'Leaf', c: [[new Uint8Array(8).fill(255), 1]] }],
-    ['keys out of order', { t: 'Leaf', c: [[u64be(2), 1], [u64be(1), 1]] }],
-    ['a key twice', { t: 'Leaf', c: [[u64be(1), 1], [u64be(1), 1]] }],
+    [
+      'keys out of order',
+      {
+        t: 'Leaf',
+        c: [
+          [u64be(2), 1],
+          [u64be(1), 1],
+        ],
+      },
+    ],
+    [
+      'a key twice',
+      {
+        t: 'Leaf',
+        c: [
+          [u64be(1), 1],
+          [u64be(1), 1],
+        ],
+      },
+    ],
     ['a leaf that is too large', { t: 'Leaf', c: Array.from({ length: 257 }, (_, id) => [u64be(id), 1]) }],
     ['a branch without position', { t: 'Branch', c: [[0, hash, 300]] }],
-    ['a branch that should be a leaf', { t: 'Branch', d: 3, c: [[0, hash, 100], [1, hash, 100]] }],
-    ['a position out of range', { t: 'Branch', d: 16, c: [[0, hash, 200], [1, hash, 100]] }],
-    ['a digit out of range', { t: 'Branch', d: 3, c: [[0, hash, 200], [16, hash, 100]] }],
-    ['digits out of order', { t: 'Branch', d: 3, c: [[1, hash, 200], [0, hash, 100]] }],
-    ['an empty child', { t: 'Branch', d: 3, c: [[0, hash, 300], [1, hash, 0]] }],
+    [
+      'a branch that should be a leaf',
+      {
+        t: 'Branch',
+        d: 3,
+        c: [
+          [0, hash, 100],
+          [1, hash, 100],
+        ],
+      },
+    ],
+    [
+      'a position out of range',
+      {
+        t: 'Branch',
+        d: 16,
+        c: [
+          [0, hash, 200],
+          [1, hash, 100],
+        ],
+      },
+    ],
+    [
+      'a digit out of range',
+      {
+        t: 'Branch',
+        d: 3,
+        c: [
+          [0, hash, 200],
+          [16, hash, 100],
+        ],
+      },
+    ],
+    [
+      'digits out of order',
+      {
+        t: 'Branch',
+        d: 3,
+        c: [
+          [1, hash, 200],
+          [0, hash, 100],
+        ],
+      },
+    ],
+    [
+      'an empty child',
+      {
+        t: 'Branch',
+        d: 3,
+        c: [
+          [0, hash, 300],
+          [1, hash, 0],
+        ],
+      },
+    ],
     ['a child that is no hash', { t: 'Branch', d: 3, c: [[0, new Uint8Array(31), 300]] }],
   ];
   test.each(wrong)('%s', (_, node) => {

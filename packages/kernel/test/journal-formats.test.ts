@@ -161,15 +161,21 @@ describe('batch body (journal.md §2)', () => {
 
   test('hostile bytes never throw', () => {
     fc.assert(
-      fc.property(bodyArb, fc.nat(), fc.nat({ max: 255 }), fc.uint8Array({ maxLength: 30 }), (body, place, byte, noise) => {
-        const changed = encodeBatchBody(body);
-        changed[place % changed.length] = byte;
-        for (const input of [changed, changed.subarray(0, place % changed.length), noise]) {
-          const decoded = decodeBatchBody(input);
-          if (decoded.ok) expect(toHex(encodeBatchBody(decoded.value))).toBe(toHex(input));
-          else expect(decoded.failure.code).toBe('journal.corrupt');
-        }
-      }),
+      fc.property(
+        bodyArb,
+        fc.nat(),
+        fc.nat({ max: 255 }),
+        fc.uint8Array({ maxLength: 30 }),
+        (body, place, byte, noise) => {
+          const changed = encodeBatchBody(body);
+          changed[place % changed.length] = byte;
+          for (const input of [changed, changed.subarray(0, place % changed.length), noise]) {
+            const decoded = decodeBatchBody(input);
+            if (decoded.ok) expect(toHex(encodeBatchBody(decoded.value))).toBe(toHex(input));
+            else expect(decoded.failure.code).toBe('journal.corrupt');
+          }
+        },
+      ),
       { numRuns: 300 },
     );
   });
@@ -195,7 +201,13 @@ describe('records (journal.md §3)', () => {
       value: bytesArb,
       key: maybe(bytesArb),
       event_hash: hashArb,
-      origin: fc.constantFrom('external' as const, 'inbox' as const, 'reducer' as const, 'plan' as const, 'receipt' as const),
+      origin: fc.constantFrom(
+        'external' as const,
+        'inbox' as const,
+        'reducer' as const,
+        'plan' as const,
+        'receipt' as const,
+      ),
       ingress_id: maybe(nameArb),
       origin_name: maybe(nameArb),
       plan_id: maybe(seqArb),
@@ -337,17 +349,20 @@ describe('records (journal.md §3)', () => {
   };
   const recordArb: fc.Arbitrary<JournalRecord> = fc.oneof(...Object.values(RECORDS));
 
-  test.each(Object.keys(RECORDS) as RecordKind[])('%s: what is encoded is decoded, and the bytes are the only ones', (kind) => {
-    fc.assert(
-      fc.property(RECORDS[kind] as fc.Arbitrary<JournalRecord>, (record) => {
-        const encoded = encodeRecord(record);
-        const decoded = unwrap(decodeRecord(encoded));
-        expect(decoded).toEqual(present(record));
-        expect(toHex(encodeRecord(decoded))).toBe(toHex(encoded));
-      }),
-      { numRuns: 50 },
-    );
-  });
+  test.each(Object.keys(RECORDS) as RecordKind[])(
+    '%s: what is encoded is decoded, and the bytes are the only ones',
+    (kind) => {
+      fc.assert(
+        fc.property(RECORDS[kind] as fc.Arbitrary<JournalRecord>, (record) => {
+          const encoded = encodeRecord(record);
+          const decoded = unwrap(decodeRecord(encoded));
+          expect(decoded).toEqual(present(record));
+          expect(toHex(encodeRecord(decoded))).toBe(toHex(encoded));
+        }),
+        { numRuns: 50 },
+      );
+    },
+  );
 
   test('R7: a record without one of its members, or with one more, is refused at that member', () => {
     fc.assert(
@@ -360,7 +375,9 @@ describe('records (journal.md §3)', () => {
         // Optional members may go; then it is another record of the kind. The error of a receipt may not.
         if (decoded.ok) expect(toHex(encodeRecord(decoded.value))).toBe(toHex(encode(without)));
         else expect(decoded.failure).toMatchObject({ code: 'journal.corrupt', path: [member] });
-        expect(decodeRecord(encode({ ...whole, zz: 1 }))).toMatchObject({ failure: { code: 'journal.corrupt', path: ['zz'] } });
+        expect(decodeRecord(encode({ ...whole, zz: 1 }))).toMatchObject({
+          failure: { code: 'journal.corrupt', path: ['zz'] },
+        });
         expect(decodeRecord(encode({ ...whole, [member]: [] }))).toMatchObject({
           failure: { code: 'journal.corrupt', path: [member] },
         });
@@ -392,10 +409,18 @@ describe('records (journal.md §3)', () => {
     ['an unknown kind', { record_kind: 'tick' }, ['record_kind']],
     ['a kind of the object prototype', { record_kind: 'constructor' }, ['record_kind']],
     ['no kind', { tag: 'x' }, ['record_kind']],
-    ['a short hash', { record_kind: 'manifest', manifest_hash: new Uint8Array(31), config_hash: new Uint8Array(32) }, ['manifest_hash']],
+    [
+      'a short hash',
+      { record_kind: 'manifest', manifest_hash: new Uint8Array(31), config_hash: new Uint8Array(32) },
+      ['manifest_hash'],
+    ],
     ['an ok receipt with an error', { ...receipt, error }, ['error']],
     ['a failed receipt without error', { ...receipt, status: 'error' }, ['error']],
-    ['an error without one of its members', { ...receipt, status: 'error', error: { code: 'c', message: 'm', retryable: null } }, ['error']],
+    [
+      'an error without one of its members',
+      { ...receipt, status: 'error', error: { code: 'c', message: 'm', retryable: null } },
+      ['error'],
+    ],
     ['a detail that is no hash text', { ...receipt, status: 'error', error: { ...error, detail_ref: 'x' } }, ['error']],
     ['an unknown status', { ...receipt, status: 'late' }, ['status']],
     ['a negative cost', { ...receipt, cost_cents: -1 }, ['cost_cents']],
@@ -403,8 +428,16 @@ describe('records (journal.md §3)', () => {
     ['an origin of no kind', { ...intent, origin: { origin_kind: 'host', name: 'n' } }, ['origin']],
     ['a reducer with a plan id', { ...intent, origin: { origin_kind: 'reducer', name: 'n', plan_id: 1 } }, ['origin']],
     ['a plan without step', { ...intent, origin: { origin_kind: 'plan', name: 'n', plan_id: 1 } }, ['origin']],
-    ['a reason beyond 512 bytes', { record_kind: 'plan_cancel', plan_id: 1, reason: 'ü'.repeat(257), actor: 'a' }, ['reason']],
-    ['a local that is no bytes', { record_kind: 'plan_start', plan: 'p', input_cbor: NONE, plan_id: 0, bind_locals: { a: 1 } }, ['bind_locals']],
+    [
+      'a reason beyond 512 bytes',
+      { record_kind: 'plan_cancel', plan_id: 1, reason: 'ü'.repeat(257), actor: 'a' },
+      ['reason'],
+    ],
+    [
+      'a local that is no bytes',
+      { record_kind: 'plan_start', plan: 'p', input_cbor: NONE, plan_id: 0, bind_locals: { a: 1 } },
+      ['bind_locals'],
+    ],
   ];
   test.each(wrong)('R7: %s is refused', (_, record, path) => {
     expect(decodeRecord(encode(record))).toMatchObject({ ok: false, failure: { code: 'journal.corrupt', path } });
@@ -438,12 +471,20 @@ describe('world config (kernel.md §15)', () => {
       receipt_verification: 'off',
       require_policy: true,
       logical_origin: 0n,
-      fabric_accept: [{ from: 'peer', schemas: ['b/B@1', 'a/A@1'] }, { from: 'air://u/*', modes: ['inbox', 'event'] }, { from: 'x' }],
+      fabric_accept: [
+        { from: 'peer', schemas: ['b/B@1', 'a/A@1'] },
+        { from: 'air://u/*', modes: ['inbox', 'event'] },
+        { from: 'x' },
+      ],
     };
     const encoded = encodeConfig(config);
     expect(unwrap(decodeConfig(encoded))).toEqual(config);
     const accept = (unwrap(decodeCanonical(encoded)) as { fabric_accept: CborValue }).fabric_accept;
-    expect(accept).toEqual([{ from: 'peer', schemas: ['b/B@1', 'a/A@1'] }, { from: 'air://u/*', modes: ['inbox', 'event'] }, { from: 'x' }]);
+    expect(accept).toEqual([
+      { from: 'peer', schemas: ['b/B@1', 'a/A@1'] },
+      { from: 'air://u/*', modes: ['inbox', 'event'] },
+      { from: 'x' },
+    ]);
     expect('logical_origin' in unwrap(decodeConfig(encodeConfig(defaultConfig())))).toBe(false);
   });
 
@@ -453,17 +494,29 @@ describe('world config (kernel.md §15)', () => {
     expect(Object.keys(limits).length).toBe(15);
     for (const member of Object.keys(whole)) {
       const { [member]: _, ...without } = whole;
-      expect(decodeConfig(encode(without))).toMatchObject({ ok: false, failure: { code: 'config.invalid', path: [member] } });
+      expect(decodeConfig(encode(without))).toMatchObject({
+        ok: false,
+        failure: { code: 'config.invalid', path: [member] },
+      });
     }
     for (const member of Object.keys(limits)) {
       const { [member]: _, ...without } = limits;
       const path = ['limits', member];
       expect(decodeConfig(encode({ ...whole, limits: without }))).toMatchObject({ ok: false, failure: { path } });
-      expect(decodeConfig(encode({ ...whole, limits: { ...limits, [member]: -1 } }))).toMatchObject({ ok: false, failure: { path } });
+      expect(decodeConfig(encode({ ...whole, limits: { ...limits, [member]: -1 } }))).toMatchObject({
+        ok: false,
+        failure: { path },
+      });
     }
     expect(decodeConfig(encode({ ...whole, extra: 1 }))).toMatchObject({ ok: false, failure: { path: ['extra'] } });
-    expect(decodeConfig(encode({ ...whole, limits: { ...limits, extra: 1 } }))).toMatchObject({ ok: false, failure: { path: ['limits', 'extra'] } });
-    expect(decodeConfig(encode({ ...whole, fabric_accept: [{ from: 'a', modes: ['x'] }] }))).toMatchObject({ ok: false, failure: { path: ['fabric_accept', 0] } });
+    expect(decodeConfig(encode({ ...whole, limits: { ...limits, extra: 1 } }))).toMatchObject({
+      ok: false,
+      failure: { path: ['limits', 'extra'] },
+    });
+    expect(decodeConfig(encode({ ...whole, fabric_accept: [{ from: 'a', modes: ['x'] }] }))).toMatchObject({
+      ok: false,
+      failure: { path: ['fabric_accept', 0] },
+    });
     expect(decodeConfig(Uint8Array.of(1, 2))).toMatchObject({ ok: false, failure: { code: 'config.invalid' } });
   });
 });
@@ -471,9 +524,12 @@ describe('world config (kernel.md §15)', () => {
 describe('Merkle roots (journal.md §2.1)', () => {
   const leaf = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
 
-  test.each(vectors.merkle as { leaves: number[]; root: string }[])('list $leaves (check vector)', ({ leaves, root }) => {
-    expect(toHex(merkleRoot(leaves.map(leaf)))).toBe(root);
-  });
+  test.each(vectors.merkle as { leaves: number[]; root: string }[])(
+    'list $leaves (check vector)',
+    ({ leaves, root }) => {
+      expect(toHex(merkleRoot(leaves.map(leaf)))).toBe(root);
+    },
+  );
 
   test('every leaf of every list has a proof, and no other leaf, place, count or proof fits the root', () => {
     for (let count = 1; count <= 33; count++) {
@@ -501,7 +557,13 @@ describe('Merkle roots (journal.md §2.1)', () => {
   test('there is no root of nothing and no proof beyond the list', () => {
     expect(() => merkleRoot([])).toThrow(RangeError);
     expect(() => merkleProof([leaf(1)], 1)).toThrow(RangeError);
-    for (const [index, count] of [[-1, 1], [1, 1], [0, 0], [0.5, 2], [0, 2 ** 60]] as const) {
+    for (const [index, count] of [
+      [-1, 1],
+      [1, 1],
+      [0, 0],
+      [0.5, 2],
+      [0, 2 ** 60],
+    ] as const) {
       expect(merkleRootFromProof(leaf(1), index, count, [])).toBe(undefined);
     }
   });
@@ -555,15 +617,45 @@ describe('hashes of kernel.md §1 (check vectors)', () => {
   test.each([
     ['{}', hash({}), '75bd49cb964988d6fd2c058f51230c3dc2a254753751fbe0f313b4b1e0681b69'],
     ['timer params', toHex(timer), 'd9d9f7a2636b65796572657472796d64656c697665725f61745f6e7305'],
-    ['intent', hash({ kind: 'timer.set', params: timer, cap: 'cap_timer', idempotency_key: new Uint8Array(32) }), '385a609d1f704b46da4e27f94b31cd5983e11bf5988a8369a890681fa53d01b4'],
-    ['grant', hash({ defcap_ref: 'sys/timer@1', cap_type: 'timer', params_cbor: encode({}) }), '197f17f1c5f766bf5a37c5a290471cbec3c1dd21d913e07c23838f7d6d2cc1d1'],
-    ['grant that expires', hash({ defcap_ref: 'sys/timer@1', cap_type: 'timer', params_cbor: encode({}), expiry_ns: 1000n }), '0c605afccf2c4e1600d73a0179043c80f4fbcd56730ec87f3fe84bd1d8af1790'],
-    ['event', hash({ schema: 'com.acme/Event@1', value: event }), 'e9d521924bd4aaf1c711fce786619915ad8fedf0301ba9e633449116d7356734'],
-    ['event with key', hash({ schema: 'com.acme/Event@1', value: event, key: encode('abc') }), 'b5d8beb9cd3456c0ff435d1fa292c48a34d77db1c5b6cf4025b45268763b8c7f'],
-    ['ingress digest', hash({ kind: 'event', schema: 'com.acme/Point@1', value: bytes('d9d9f7a2617801617921') }), 'cdbbaa4fed33149ffedee0b71d8216ad02a7f2ec155b4eac15fac2546335c939'],
+    [
+      'intent',
+      hash({ kind: 'timer.set', params: timer, cap: 'cap_timer', idempotency_key: new Uint8Array(32) }),
+      '385a609d1f704b46da4e27f94b31cd5983e11bf5988a8369a890681fa53d01b4',
+    ],
+    [
+      'grant',
+      hash({ defcap_ref: 'sys/timer@1', cap_type: 'timer', params_cbor: encode({}) }),
+      '197f17f1c5f766bf5a37c5a290471cbec3c1dd21d913e07c23838f7d6d2cc1d1',
+    ],
+    [
+      'grant that expires',
+      hash({ defcap_ref: 'sys/timer@1', cap_type: 'timer', params_cbor: encode({}), expiry_ns: 1000n }),
+      '0c605afccf2c4e1600d73a0179043c80f4fbcd56730ec87f3fe84bd1d8af1790',
+    ],
+    [
+      'event',
+      hash({ schema: 'com.acme/Event@1', value: event }),
+      'e9d521924bd4aaf1c711fce786619915ad8fedf0301ba9e633449116d7356734',
+    ],
+    [
+      'event with key',
+      hash({ schema: 'com.acme/Event@1', value: event, key: encode('abc') }),
+      'b5d8beb9cd3456c0ff435d1fa292c48a34d77db1c5b6cf4025b45268763b8c7f',
+    ],
+    [
+      'ingress digest',
+      hash({ kind: 'event', schema: 'com.acme/Point@1', value: bytes('d9d9f7a2617801617921') }),
+      'cdbbaa4fed33149ffedee0b71d8216ad02a7f2ec155b4eac15fac2546335c939',
+    ],
     [
       'env of plans.md §14',
-      toHex(encode({ vars: { h: { handle: 12 }, n: { int: 3 }, r: { receipt: 12 } }, input: { record: { id: { text: 'r1' } } }, steps: {} })),
+      toHex(
+        encode({
+          vars: { h: { handle: 12 }, n: { int: 3 }, r: { receipt: 12 } },
+          input: { record: { id: { text: 'r1' } } },
+          steps: {},
+        }),
+      ),
       'd9d9f7a36476617273a36168a16668616e646c650c616ea163696e74036172a167726563656970740c65696e707574a1667265636f7264a1626964a16474657874627231657374657073a0',
     ],
   ])('%s', (_, actual, expected) => {

@@ -70,7 +70,8 @@ function rootOf(waits: Iterable<Wait>): string {
       schema,
       path: match?.path ?? null,
       value: match?.value ?? null,
-      waits: sorted.length > 64 ? ids.root(sha256) : sorted.map(({ waitId, planId, stepId }) => [waitId, planId, stepId]),
+      waits:
+        sorted.length > 64 ? ids.root(sha256) : sorted.map(({ waitId, planId, stepId }) => [waitId, planId, stepId]),
     });
   }
   return toHex(index.root(sha256));
@@ -124,26 +125,36 @@ function run(
 
 describe('WaitIndex (kernel.md §6.5, journal.md §6.1 "Wait index")', () => {
   test('the key of a match (check vector)', () => {
-    const { schema, path, value, key } = vectors.waitKey as { schema: string; path: string; value: string; key: string };
+    const { schema, path, value, key } = vectors.waitKey as {
+      schema: string;
+      path: string;
+      value: string;
+      key: string;
+    };
     expect(toHex(waitKey(schema, path, encode(value)))).toBe(key);
   });
 
   test('candidates are exactly the waits that can match, in registration order; root and schemas follow the content', () => {
     fc.assert(
-      fc.property(fc.array(stepArb, { maxLength: 12 }), fc.array(eventArb, { minLength: 1, maxLength: 5 }), (steps, events) => {
-        const index = new WaitIndex();
-        const live = new Map<number, Wait>();
-        run(index, live, 0, steps);
-        for (const { schema, values } of events) {
-          expect(index.candidates(schema, at(values)).map((wait) => wait.waitId)).toEqual(
-            candidatesOf(live.values(), schema, values),
-          );
-        }
-        expect(index.size).toBe(live.size);
-        expect(index.schemas()).toEqual(schemasOf(live.values()));
-        for (const schema of SCHEMAS) expect(index.hasSchema(schema)).toBe([...live.values()].some((w) => w.schema === schema));
-        expect(toHex(index.root(sha256))).toBe(rootOf(live.values()));
-      }),
+      fc.property(
+        fc.array(stepArb, { maxLength: 12 }),
+        fc.array(eventArb, { minLength: 1, maxLength: 5 }),
+        (steps, events) => {
+          const index = new WaitIndex();
+          const live = new Map<number, Wait>();
+          run(index, live, 0, steps);
+          for (const { schema, values } of events) {
+            expect(index.candidates(schema, at(values)).map((wait) => wait.waitId)).toEqual(
+              candidatesOf(live.values(), schema, values),
+            );
+          }
+          expect(index.size).toBe(live.size);
+          expect(index.schemas()).toEqual(schemasOf(live.values()));
+          for (const schema of SCHEMAS)
+            expect(index.hasSchema(schema)).toBe([...live.values()].some((w) => w.schema === schema));
+          expect(toHex(index.root(sha256))).toBe(rootOf(live.values()));
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -208,7 +219,13 @@ describe('WaitIndex (kernel.md §6.5, journal.md §6.1 "Wait index")', () => {
     const index = new WaitIndex();
     for (let waitId = 0; waitId < 20_000; waitId++) {
       const path = waitId % 2 === 0 ? 'id' : 'correlation_id';
-      index.add({ waitId, planId: waitId, stepId: 's', schema: 'com.acme/Ev@1', match: { path, value: encode(waitId) } });
+      index.add({
+        waitId,
+        planId: waitId,
+        stepId: 's',
+        schema: 'com.acme/Ev@1',
+        match: { path, value: encode(waitId) },
+      });
     }
     const asked: string[] = [];
     const found = index.candidates('com.acme/Ev@1', (path) => {

@@ -152,6 +152,22 @@ export class KernelWorld {
     return this.apply({ kind: 'control', command: 'plan_cancel', planId, reason, actor: 'tester' });
   }
 
+  /** Replaces the manifest by what the nodes define. */
+  push(nodes: readonly unknown[]): Applied {
+    const loaded = loadAuthored([{ path: 'air/world.air.json', text: JSON.stringify(nodes) }]);
+    if (!loaded.ok) throw new FailureError(loaded.failure[0]!);
+    for (const { hash, bytes } of loaded.value.objects) this.#objects.set(toHex(hash), bytes);
+    const { manifestHash } = loaded.value.catalog;
+    return this.apply({
+      kind: 'control',
+      command: 'manifest',
+      manifestHash,
+      manifestBase: this.kernel.catalog.manifestHash,
+      patchHash: manifestHash,
+      actor: 'tester',
+    });
+  }
+
   /** Journals a snapshot of the state and promotes it. */
   snapshot(): void {
     const { ref, objects } = this.kernel.snapshot();
