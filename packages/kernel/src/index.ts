@@ -24,7 +24,7 @@ export type {
 } from './ingress.ts';
 export { ingressDigest } from './ingress-digest.ts';
 export { type EventWait, type Instance, STEP_STATE_NAMES } from './instance.ts';
-export { Kernel } from './kernel.ts';
+export { Kernel, type KernelOptions } from './kernel.ts';
 export { merkleProof, merkleRoot, merkleRootFromProof } from './merkle.ts';
 export { type PlanFailureCode, planErrorData } from './plan-end.ts';
 export { receiptDigest } from './receipt-digest.ts';

@@ -21,6 +21,14 @@ import { snapshotRoot } from './snapshot.ts';
 import { type ObjectSource, WorldState } from './state.ts';
 import { Runaway, type Stamp, Turn } from './turn.ts';
 
+export interface KernelOptions {
+  readonly objects: ObjectSource;
+  /** Lease epoch of the writer that uses the kernel. */
+  readonly epoch: number;
+  /** Instances kept in memory after a snapshot; default 4 096. */
+  readonly residentMax?: number | undefined;
+}
+
 /**
  * One world's decisions: `(S, ingress, stamp) → (S', batch)` (`kernel.md`).
  *
@@ -39,14 +47,17 @@ export class Kernel {
   readonly #tentative: { readonly turn: Turn | undefined; readonly before: Position }[] = [];
   #snapshotTaken: Uint8Array | undefined;
 
-  private constructor(state: WorldState, epoch: number) {
+  readonly #residentMax: number;
+
+  private constructor(state: WorldState, options: KernelOptions) {
     this.#state = state;
-    this.#epoch = epoch;
+    this.#epoch = options.epoch;
+    this.#residentMax = options.residentMax ?? RESIDENT_MAX;
   }
 
   /** A kernel over a state that `restore` built. */
-  static over(state: WorldState, epoch: number): Kernel {
-    return new Kernel(state, epoch);
+  static over(state: WorldState, options: KernelOptions): Kernel {
+    return new Kernel(state, options);
   }
 
   /**
@@ -55,13 +66,13 @@ export class Kernel {
    * @param options.objects - must hold manifest, definitions and config.
    */
   static genesis(
-    options: { readonly objects: ObjectSource; readonly epoch: number },
+    options: KernelOptions,
     ingress: GenesisIngress,
     stamp: StampProposal,
   ): Result<{ kernel: Kernel; applied: Applied }, readonly Diagnostic[]> {
     const state = genesisState(options.objects, ingress);
     if (!state.ok) return state;
-    const kernel = new Kernel(state.value, options.epoch);
+    const kernel = new Kernel(state.value, options);
     return ok({ kernel, applied: kernel.#applyGenesis(ingress, stamp) });
   }
 
@@ -179,7 +190,13 @@ export class Kernel {
     if (this.#tentative.length === 0 && this.#snapshotTaken !== undefined) {
       this.#state.unsaved.clear();
       this.#snapshotTaken = undefined;
+      this.#state.releaseIdle(this.#residentMax);
     }
+  }
+
+  /** Instances held in memory; the others are rows of the store until something is delivered to them (D7). */
+  get residentCount(): number {
+    return this.#state.residentCount;
   }
 
   /** A commit failed: drops every tentative batch. */
@@ -685,6 +702,9 @@ function envelopeOf(ingress: Ingress, identified: boolean): BatchBody['ingress']
 function appliedOutcome(turn: Turn): Outcome {
   return { kind: 'applied', firstSeq: turn.firstSeq, lastSeq: turn.nextSeq - 1 };
 }
+
+/** About 2 KB each: what a busy world keeps at hand, and an idle one does not notice. */
+const RESIDENT_MAX = 4096;
 
 interface Position {
   readonly height: number;

@@ -5,7 +5,7 @@ import { decodeEmission, type Emission } from './emission.ts';
 import { KernelFault } from './fault.ts';
 import { HashIndex } from './hash-index.ts';
 import { IdIndex } from './id-index.ts';
-import { genesisState, Kernel, readConfig } from './kernel.ts';
+import { genesisState, Kernel, type KernelOptions, readConfig } from './kernel.ts';
 import { IngressMemory, type KnownIngress, type RecentPlanResult, Ring, type SettledReceipt } from './recent.ts';
 import type { JournalRecord } from './record.ts';
 import { decodeRecord } from './record-codec.ts';
@@ -14,10 +14,7 @@ import { WaitIndex, type WaitSchema } from './wait-index.ts';
 
 /** Restore = baseline snapshot + tail; there is no other mode (`journal.md` §6.3, §7). */
 
-export interface RestoreOptions {
-  readonly objects: ObjectSource;
-  /** Lease epoch of the writer that will use the kernel. */
-  readonly epoch: number;
+export interface RestoreOptions extends KernelOptions {
   /** Also compute the digest at every snapshot in the tail and compare (R5). */
   readonly verify?: boolean | undefined;
   /** Called after each batch that was replayed and matched. */
@@ -61,7 +58,7 @@ export function restore(options: RestoreOptions, base: RestoreBase, batches: Ite
         if (chain === undefined) return corrupt(`no batch before the baseline of height ${base.height}`);
         const state = stateOf(options.objects, base, chain, cursor);
         if (!state.ok) return state;
-        kernel = Kernel.over(state.value, options.epoch);
+        kernel = Kernel.over(state.value, options);
       }
       const replayed = replayBatch(kernel, options, batch);
       if (!replayed.ok) return replayed;
@@ -89,7 +86,7 @@ export function replayGenesis(options: RestoreOptions, batches: Iterable<Recorde
         if (!root.ok) return root;
         const state = genesisState(options.objects, { manifestHash: root.value.manifest_hash, configHash: root.value.config_hash });
         if (!state.ok) return corrupt(`genesis manifest: ${state.failure[0]?.code ?? 'does not load'}`);
-        kernel = Kernel.over(state.value, options.epoch);
+        kernel = Kernel.over(state.value, options);
       }
       const replayed = replayBatch(kernel, options, batch);
       if (!replayed.ok) return replayed;

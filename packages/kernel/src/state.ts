@@ -47,6 +47,8 @@ export class WorldState {
   /** Ascending by bytes. */
   pinnedRoots: readonly Uint8Array[] = [];
   readonly #catalogs = new Map<string, Catalog>();
+  /** Instances in memory, least recently used first. */
+  readonly #resident = new Map<number, InstanceSlot>();
   /** Nodes that a snapshot needs and that are not known to be stored. */
   readonly unsaved = new Map<string, StoredObject>();
 
@@ -118,8 +120,31 @@ export class WorldState {
       const bytes = this.read(slot.hash!);
       slot.instance = decodeInstance(bytes, (manifestHash, name) => this.planOf(manifestHash, name));
       slot.instance.nodeHash = slot.hash;
+      this.#resident.set(planId, slot);
     }
     return slot.instance;
+  }
+
+  get residentCount(): number {
+    return this.#resident.size;
+  }
+
+  /**
+   * Drops instances from memory, least recently used first, until `max` remain. Only those whose node is stored can
+   * go; nothing observable depends on it (`journal.md` §6.1).
+   */
+  releaseIdle(max: number): void {
+    let surplus = this.#resident.size - max;
+    if (surplus <= 0) return;
+    for (const [planId, slot] of this.#resident) {
+      if (surplus <= 0) return;
+      const stored = slot.instance?.nodeHash;
+      if (stored === undefined) continue;
+      slot.hash = stored;
+      slot.instance = undefined;
+      this.#resident.delete(planId);
+      surplus--;
+    }
   }
 
   read(hash: Uint8Array): Uint8Array {
@@ -128,21 +153,33 @@ export class WorldState {
     return bytes;
   }
 
-  /** Marks an instance's node as changed. */
+  /** Marks an instance's node as changed and the instance as recently used. */
   touch(instance: Instance, undo: UndoLog): void {
     if (instance.nodeHash !== undefined) instance.touch(undo);
-    this.plans.set(instance.id, this.plans.get(instance.id)!);
+    const slot = this.plans.get(instance.id)!;
+    this.plans.set(instance.id, slot);
+    this.#resident.delete(instance.id);
+    this.#resident.set(instance.id, slot);
   }
 
   addInstance(instance: Instance, undo: UndoLog): void {
-    this.plans.set(instance.id, { instance, hash: undefined });
-    undo.push(() => this.plans.delete(instance.id));
+    const slot = { instance, hash: undefined };
+    this.plans.set(instance.id, slot);
+    this.#resident.set(instance.id, slot);
+    undo.push(() => {
+      this.plans.delete(instance.id);
+      this.#resident.delete(instance.id);
+    });
   }
 
   removeInstance(instance: Instance, undo: UndoLog): void {
     const slot = this.plans.get(instance.id)!;
     this.plans.delete(instance.id);
-    undo.push(() => this.plans.set(instance.id, slot));
+    this.#resident.delete(instance.id);
+    undo.push(() => {
+      this.plans.set(instance.id, slot);
+      this.#resident.set(instance.id, slot);
+    });
   }
 
   addWait(wait: EventWait, undo: UndoLog): void {

@@ -181,6 +181,16 @@ describe('batch body (journal.md §2)', () => {
   });
 });
 
+describe('chain (journal.md §2)', () => {
+  test('is the hash of both parts, whatever the size of the body', () => {
+    for (const length of [0, 1, 65_503, 65_504, 65_505, 200_000]) {
+      const previous = new Uint8Array(32).fill(length & 0xff);
+      const body = new Uint8Array(length).fill(7);
+      expect(nextChain(previous, body)).toEqual(sha256(Uint8Array.from([...previous, ...body])));
+    }
+  });
+});
+
 describe('records (journal.md §3)', () => {
   const originArb = fc.oneof(
     fc.record({ origin_kind: fc.constant('plan' as const), name: nameArb, plan_id: seqArb, step_id: nameArb }),
@@ -330,6 +340,14 @@ describe('records (journal.md §3)', () => {
       record_kind: fc.constant('manifest' as const),
       manifest_hash: hashArb,
       config_hash: hashArb,
+    }),
+    governance: fc.record({
+      record_kind: fc.constant('governance' as const),
+      event: fc.constant('direct_applied' as const),
+      patch_hash: hashArb,
+      manifest_base: hashArb,
+      manifest_hash_new: hashArb,
+      actor: nameArb,
     }),
     snapshot: fc.record({
       record_kind: fc.constant('snapshot' as const),

@@ -37,8 +37,10 @@ export class KernelWorld {
   #logicalNs: bigint;
   #draws = 0;
   #lastBatchAt = 0;
+  readonly #residentMax: number | undefined;
 
-  private constructor(loaded: Loaded, config: WorldConfig) {
+  private constructor(loaded: Loaded, config: WorldConfig, residentMax: number | undefined) {
+    this.#residentMax = residentMax;
     this.loaded = loaded;
     this.#nowNs = 1_700_000_000_000_000_000n;
     this.#logicalNs = config.logical_origin ?? this.#nowNs;
@@ -46,7 +48,7 @@ export class KernelWorld {
     const configBytes = encodeConfig(config);
     this.#objects.set(toHex(sha256(configBytes)), configBytes);
     const genesis = Kernel.genesis(
-      { objects: this.#source, epoch: 1 },
+      { objects: this.#source, epoch: 1, residentMax },
       { kind: 'genesis', manifestHash: loaded.catalog.manifestHash, configHash: sha256(configBytes) },
       this.#stamp(),
     );
@@ -60,10 +62,10 @@ export class KernelWorld {
    * @param nodes - definition nodes and one manifest, as an author writes them.
    * @throws FailureError with the first diagnostic when they do not load.
    */
-  static create(nodes: readonly unknown[], config: Partial<WorldConfig> = {}): KernelWorld {
+  static create(nodes: readonly unknown[], config: Partial<WorldConfig> = {}, residentMax?: number): KernelWorld {
     const loaded = loadAuthored([{ path: 'air/world.air.json', text: JSON.stringify(nodes) }]);
     if (!loaded.ok) throw new FailureError(loaded.failure[0]!);
-    return new KernelWorld(loaded.value, { ...defaultConfig(), logical_origin: 0n, ...config });
+    return new KernelWorld(loaded.value, { ...defaultConfig(), logical_origin: 0n, ...config }, residentMax);
   }
 
   readonly #source = { get: (hash: Uint8Array) => this.#objects.get(toHex(hash)) };
@@ -178,7 +180,7 @@ export class KernelWorld {
 
   /** What a crash leaves: a new kernel from the newest baseline and the journal. */
   reopen(): void {
-    this.kernel = unwrap(restore({ objects: this.#source, epoch: 2, verify: true }, this.#baselines.at(-1)!, this.#batches));
+    this.kernel = unwrap(restore({ objects: this.#source, epoch: 2, verify: true, residentMax: this.#residentMax }, this.#baselines.at(-1)!, this.#batches));
   }
 
   // Looking
