@@ -28,8 +28,7 @@ let membersTop = 0;
 
 /** `C(x)`: canonical bytes with the self-describe prefix `d9d9f7`. */
 export function encode(value: CborValue): Uint8Array {
-  at = 0;
-  membersTop = 0;
+  begin();
   buffer[at++] = 0xd9;
   buffer[at++] = 0xd9;
   buffer[at++] = 0xf7;
@@ -39,14 +38,19 @@ export function encode(value: CborValue): Uint8Array {
 
 /** Canonical bytes of an item without prefix. */
 export function encodeItem(value: CborValue): Uint8Array {
-  at = 0;
-  membersTop = 0;
+  begin();
   writeItem(value, 0);
   return take();
 }
 
+function begin(): void {
+  at = 0;
+  membersTop = 0;
+}
+
 function take(): Uint8Array {
-  const bytes = buffer.slice(0, at);
+  const bytes = new Uint8Array(at);
+  bytes.set(buffer.subarray(0, at));
   if (buffer.length > BUFFER_KEPT_BYTES) buffer = new Uint8Array(BUFFER_BYTES);
   return bytes;
 }
@@ -153,20 +157,21 @@ function headLength(argument: number): number {
 }
 
 function writeBytes(bytes: Uint8Array): void {
-  const { length } = bytes;
-  writeHead(0x40, length);
-  reserve(length);
-  // A typed array's `set` costs more than a short loop.
-  if (length > 48) buffer.set(bytes, at);
-  else for (let i = 0; i < length; i++) buffer[at + i] = bytes[i] as number;
-  at += length;
+  writeHead(0x40, bytes.length);
+  writeRaw(bytes);
 }
+
+/** A typed array's `set` costs more than a loop over this many bytes. */
+const LOOP_BYTES = 96;
 
 function writeRaw(bytes: Uint8Array): void {
   const { length } = bytes;
   reserve(length);
-  for (let i = 0; i < length; i++) buffer[at + i] = bytes[i] as number;
-  at += length;
+  const target = buffer;
+  const start = at;
+  if (length > LOOP_BYTES) target.set(bytes, start);
+  else for (let i = 0; i < length; i++) target[start + i] = bytes[i] as number;
+  at = start + length;
 }
 
 // --- maps with any keys

@@ -10,7 +10,9 @@ const PRIMES: readonly number[] = firstPrimes(80);
 export const ROUND_WORDS: readonly bigint[] = PRIMES.map((prime) => fraction(root(BigInt(prime) << 192n, 3n)));
 
 /** Initial state as 64-bit words. */
-export const STATE_WORDS: readonly bigint[] = PRIMES.slice(0, 8).map((prime) => fraction(root(BigInt(prime) << 128n, 2n)));
+export const STATE_WORDS: readonly bigint[] = PRIMES.slice(0, 8).map((prime) =>
+  fraction(root(BigInt(prime) << 128n, 2n)),
+);
 
 export function highHalf(word: bigint): number {
   return Number(word >> 32n) | 0;

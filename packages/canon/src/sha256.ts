@@ -16,7 +16,7 @@ const schedule = new Int32Array(64);
 const tail = new Uint8Array(128);
 
 /** A call into native code costs more than hashing this many bytes here. Measured on Node 24. */
-const NATIVE_FROM_BYTES = 256;
+const NATIVE_FROM_BYTES = 128;
 
 let installed: Sha256 | undefined;
 

@@ -78,10 +78,24 @@ function compress(input: Uint8Array, offset: number): void {
   }
 
   let [ah, bh, ch, dh, eh, fh, gh, hh] = stateHigh as unknown as [
-    number, number, number, number, number, number, number, number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
   ];
   let [al, bl, cl, dl, el, fl, gl, hl] = stateLow as unknown as [
-    number, number, number, number, number, number, number, number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
   ];
   for (let i = 0; i < 80; i++) {
     const s1h = ((eh >>> 14) | (el << 18)) ^ ((eh >>> 18) | (el << 14)) ^ ((el >>> 9) | (eh << 23));

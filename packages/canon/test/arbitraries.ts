@@ -5,7 +5,10 @@ import { type CborValue, compareBytes, encodeItem, toHex } from '../src/index.ts
 export const textArb: fc.Arbitrary<string> = fc.oneof(
   { weight: 4, arbitrary: fc.string({ maxLength: 40 }) },
   { weight: 2, arbitrary: fc.string({ unit: 'binary', maxLength: 30 }) },
-  { weight: 1, arbitrary: fc.constantFrom('__proto__', 'constructor', 'toString', '0', '10', '-1', '', 'a'.repeat(300)) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('__proto__', 'constructor', 'toString', '0', '10', '-1', '', 'a'.repeat(300)),
+  },
 );
 
 /** The same integer is always the same JS value: a number when it is safe. */
@@ -33,28 +36,28 @@ type KeyArb = (scalar: fc.Arbitrary<CborValue>, any: fc.Arbitrary<CborValue>) =>
 
 function cborArbWith(keyArb: KeyArb): fc.Arbitrary<CborValue> {
   return fc.letrec<{ value: CborValue }>((tie) => {
-  const scalar: fc.Arbitrary<CborValue> = fc.oneof(
-    fc.constant(null),
-    fc.boolean(),
-    integerArb,
-    textArb,
-    fc.uint8Array({ maxLength: 80 }),
-  );
-  return {
-    value: fc.oneof(
-      { maxDepth: 4, withCrossShrink: true },
-      { weight: 3, arbitrary: scalar },
-      { weight: 1, arbitrary: fc.array(tie('value'), { maxLength: 6 }) },
-      {
-        weight: 2,
-        arbitrary: fc.array(fc.tuple(textArb, tie('value')), { maxLength: 8 }).map(asDecoded),
-      },
-      {
-        weight: 1,
-        arbitrary: fc.array(fc.tuple(keyArb(scalar, tie('value')), tie('value')), { maxLength: 5 }).map(asDecoded),
-      },
-    ),
-  };
+    const scalar: fc.Arbitrary<CborValue> = fc.oneof(
+      fc.constant(null),
+      fc.boolean(),
+      integerArb,
+      textArb,
+      fc.uint8Array({ maxLength: 80 }),
+    );
+    return {
+      value: fc.oneof(
+        { maxDepth: 4, withCrossShrink: true },
+        { weight: 3, arbitrary: scalar },
+        { weight: 1, arbitrary: fc.array(tie('value'), { maxLength: 6 }) },
+        {
+          weight: 2,
+          arbitrary: fc.array(fc.tuple(textArb, tie('value')), { maxLength: 8 }).map(asDecoded),
+        },
+        {
+          weight: 1,
+          arbitrary: fc.array(fc.tuple(keyArb(scalar, tie('value')), tie('value')), { maxLength: 5 }).map(asDecoded),
+        },
+      ),
+    };
   }).value;
 }
 
@@ -78,8 +81,18 @@ export type Choose = () => number;
  * The same value in other well-formed bytes: long heads, indefinite lengths, strings in chunks, keys in any order.
  */
 export function looseItem(value: CborValue, choose: Choose): number[] {
-  if (typeof value === 'string') return looseString(3, [...value].map((char) => [...Buffer.from(char)]), choose);
-  if (value instanceof Uint8Array) return looseString(2, [...value].map((byte) => [byte]), choose);
+  if (typeof value === 'string')
+    return looseString(
+      3,
+      [...value].map((char) => [...Buffer.from(char)]),
+      choose,
+    );
+  if (value instanceof Uint8Array)
+    return looseString(
+      2,
+      [...value].map((byte) => [byte]),
+      choose,
+    );
   if (typeof value === 'number' || typeof value === 'bigint') {
     return value >= 0 ? looseHead(0, BigInt(value), choose) : looseHead(1, -1n - BigInt(value), choose);
   }

@@ -18,7 +18,8 @@ import {
 } from '../src/index.ts';
 import { cborArb, looseItem, simpleKeysArb } from './arbitraries.ts';
 
-const vectors = (name: string) => JSON.parse(readFileSync(new URL(`../../../test/vectors/${name}`, import.meta.url), 'utf8'));
+const vectors = (name: string) =>
+  JSON.parse(readFileSync(new URL(`../../../test/vectors/${name}`, import.meta.url), 'utf8'));
 const canon: {
   given: { name: string; json: string; cbor: string; sha256: string }[];
   computed: { name: string; what: string; cbor: string; sha256: string }[];
@@ -73,12 +74,11 @@ describe('RFC 8949 Appendix A under the profile (values.md §5)', () => {
     expect(value(decode(bytes(hex)))).toEqual(decoded);
   });
 
-  test.each(rfc.canonical.filter(({ diagnostic }) => /^[[{"]|^-?\d{1,13}$/.test(diagnostic) && !diagnostic.startsWith('{1')))(
-    '$diagnostic is read as that value',
-    ({ diagnostic, hex }) => {
-      expect(value(decode(bytes(hex)))).toEqual(JSON.parse(diagnostic));
-    },
-  );
+  test.each(
+    rfc.canonical.filter(({ diagnostic }) => /^[[{"]|^-?\d{1,13}$/.test(diagnostic) && !diagnostic.startsWith('{1')),
+  )('$diagnostic is read as that value', ({ diagnostic, hex }) => {
+    expect(value(decode(bytes(hex)))).toEqual(JSON.parse(diagnostic));
+  });
 
   test.each(rfc.lenient)('$diagnostic is taken as input and rewritten as $canonical', ({ hex, canonical }) => {
     expect(toHex(encodeItem(value(decode(bytes(hex)))))).toBe(canonical);
@@ -111,20 +111,36 @@ describe('encode', () => {
 
   test('gives an object the same bytes whatever the order of its members', () => {
     fc.assert(
-      fc.property(fc.uniqueArray(fc.string({ unit: 'binary', maxLength: 8 }), { maxLength: 60 }), fc.nat(), (keys, turn) => {
-        const forward = Object.fromEntries(keys.map((key) => [key, key.length]));
-        const at = keys.length === 0 ? 0 : turn % keys.length;
-        const rotated = Object.fromEntries([...keys.slice(at), ...keys.slice(0, at)].map((key) => [key, key.length]));
-        const asMap = new Map(keys.map((key) => [key, key.length]));
-        expect(encode(rotated)).toEqual(encode(forward));
-        expect(encode(asMap)).toEqual(encode(forward));
-      }),
+      fc.property(
+        fc.uniqueArray(fc.string({ unit: 'binary', maxLength: 8 }), { maxLength: 60 }),
+        fc.nat(),
+        (keys, turn) => {
+          const forward = Object.fromEntries(keys.map((key) => [key, key.length]));
+          const at = keys.length === 0 ? 0 : turn % keys.length;
+          const rotated = Object.fromEntries([...keys.slice(at), ...keys.slice(0, at)].map((key) => [key, key.length]));
+          const asMap = new Map(keys.map((key) => [key, key.length]));
+          expect(encode(rotated)).toEqual(encode(forward));
+          expect(encode(asMap)).toEqual(encode(forward));
+        },
+      ),
     );
   });
 
   test('leaves out members whose value is undefined', () => {
     expect(toHex(encodeItem({ b: undefined, a: 1, c: undefined }))).toBe('a1616101');
     expect(toHex(encodeItem({ b: undefined }))).toBe('a0');
+  });
+
+  test('writes own members only, even when someone has extended the prototype of all objects', () => {
+    const prototype = Object.prototype as unknown as { [key: string]: unknown };
+    try {
+      prototype.extended = 1;
+      expect(toHex(encodeItem({ a: 1 }))).toBe('a1616101');
+      expect(value(decode(bytes('a1616101')))).not.toHaveProperty('extended');
+    } finally {
+      delete prototype.extended;
+    }
+    expect(toHex(encodeItem({ a: 1 }))).toBe('a1616101');
   });
 
   test('writes an integer the same way as number and as bigint', () => {
@@ -151,7 +167,13 @@ describe('encode', () => {
     ['a set', new Set([1])],
     ['a text with a lone surrogate', 'a\ud800'],
     ['a key with a lone surrogate', { '\udc00': 1 }],
-    ['two keys with one encoding', new Map<CborValue, CborValue>([[1, 0], [1n, 0]])],
+    [
+      'two keys with one encoding',
+      new Map<CborValue, CborValue>([
+        [1, 0],
+        [1n, 0],
+      ]),
+    ],
   ];
   test.each(unwritable)('throws for %s and works again afterwards', (_, bad) => {
     expect(() => encode({ deep: [bad as CborValue] })).toThrow(TypeError);
@@ -174,7 +196,12 @@ describe('encode', () => {
 
   test('writes texts, byte strings and lists of every head size', () => {
     for (const length of [0, 1, 23, 24, 47, 48, 49, 255, 256, 65535, 65536, 200_000]) {
-      for (const item of ['x'.repeat(length), 'ü'.repeat(length), new Uint8Array(length).fill(7), new Array(length).fill(0)]) {
+      for (const item of [
+        'x'.repeat(length),
+        'ü'.repeat(length),
+        new Uint8Array(length).fill(7),
+        new Array(length).fill(0),
+      ]) {
         const encoded = encode(item);
         expect(Buffer.compare(Buffer.from(encoded.subarray(3)), Buffer.from(cborg.encode(item)))).toBe(0);
         expect(encode(value(decodeCanonical(encoded))).length).toBe(encoded.length);
@@ -253,7 +280,10 @@ describe('decode', () => {
   });
 
   test('gives maps with text keys as objects without prototype, so that no key is special', () => {
-    const decoded = value(decode(bytes('a2695f5f70726f746f5f5f016b636f6e7374727563746f7202'))) as Record<string, unknown>;
+    const decoded = value(decode(bytes('a2695f5f70726f746f5f5f016b636f6e7374727563746f7202'))) as Record<
+      string,
+      unknown
+    >;
     expect(Object.getPrototypeOf(decoded)).toBe(null);
     expect(Object.entries(decoded)).toEqual([
       ['__proto__', 1],
@@ -265,7 +295,12 @@ describe('decode', () => {
   test('gives an empty map as an object and any other map in the order of its encoded keys', () => {
     expect(Object.getPrototypeOf(value(decode(bytes('a0'))))).toBe(null);
     const mixed = value(decode(bytes('a461620061610120020103'))) as Map<CborValue, CborValue>;
-    expect([...mixed]).toEqual([[1, 3], [-1, 2], ['a', 1], ['b', 0]]);
+    expect([...mixed]).toEqual([
+      [1, 3],
+      [-1, 2],
+      ['a', 1],
+      ['b', 0],
+    ]);
   });
 
   test('takes the prefix at the start only, with any head of that tag', () => {
@@ -347,17 +382,29 @@ describe('hostile bytes', () => {
     expect(failure(decodeCanonical(Uint8Array.from([0xd9, 0xd9, 0xf7, ...nested(200)]))).code).toBe('cbor.depth');
   });
 
-  test.each([0x40, 0x60, 0x80, 0xa0])('a declared length is believed only as far as bytes are there (head %i)', (major) => {
-    const heads = [[24, 255], [25, 255, 255], [26, 255, 255, 255, 255], [27, ...new Array<number>(8).fill(255)], [27, 0, 32, 0, 0, 0, 0, 0, 0]];
-    for (const [info, ...argument] of heads) {
-      const input = Uint8Array.from([major | (info as number), ...argument, 1, 2, 3]);
-      expect(failure(decode(input))).toEqual({ code: 'cbor.malformed', offset: 0 });
-      expect(failure(decodeCanonical(input)).code).toBe('cbor.malformed');
-    }
-  });
+  test.each([0x40, 0x60, 0x80, 0xa0])(
+    'a declared length is believed only as far as bytes are there (head %i)',
+    (major) => {
+      const heads = [
+        [24, 255],
+        [25, 255, 255],
+        [26, 255, 255, 255, 255],
+        [27, ...new Array<number>(8).fill(255)],
+        [27, 0, 32, 0, 0, 0, 0, 0, 0],
+      ];
+      for (const [info, ...argument] of heads) {
+        const input = Uint8Array.from([major | (info as number), ...argument, 1, 2, 3]);
+        expect(failure(decode(input))).toEqual({ code: 'cbor.malformed', offset: 0 });
+        expect(failure(decodeCanonical(input)).code).toBe('cbor.malformed');
+      }
+    },
+  );
 
   test('input longer than the limit is refused unread', () => {
-    expect(failure(decode(new Uint8Array(11).fill(0xff), { maxBytes: 10 }))).toEqual({ code: 'cbor.malformed', offset: 10 });
+    expect(failure(decode(new Uint8Array(11).fill(0xff), { maxBytes: 10 }))).toEqual({
+      code: 'cbor.malformed',
+      offset: 10,
+    });
     expect(decode(encode('1234567'), { maxBytes: 11 }).ok).toBe(true);
   });
 
@@ -404,7 +451,9 @@ describe('hostile bytes', () => {
 function forCborg(item: CborValue): unknown {
   if (Array.isArray(item)) return (item as readonly CborValue[]).map(forCborg);
   if (item instanceof Map) {
-    return new Map([...(item as ReadonlyMap<CborValue, CborValue>)].map(([key, member]) => [forCborg(key), forCborg(member)]));
+    return new Map(
+      [...(item as ReadonlyMap<CborValue, CborValue>)].map(([key, member]) => [forCborg(key), forCborg(member)]),
+    );
   }
   if (typeof item === 'object' && item !== null && !(item instanceof Uint8Array)) {
     return new Map(Object.entries(item).map(([key, member]) => [key, forCborg(member as CborValue)]));

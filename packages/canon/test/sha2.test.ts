@@ -51,7 +51,9 @@ describe('installSha256', () => {
   test('refuses an implementation that is wrong, for short or only for long inputs', () => {
     expect(() => installSha256(() => new Uint8Array(32))).toThrow(/SHA-256/);
     expect(() => installSha256((bytes) => nativeSha256(bytes).subarray(0, 31))).toThrow(/SHA-256/);
-    expect(() => installSha256((bytes) => (bytes.length > 900 ? new Uint8Array(32) : nativeSha256(bytes)))).toThrow(/SHA-256/);
+    expect(() => installSha256((bytes) => (bytes.length > 900 ? new Uint8Array(32) : nativeSha256(bytes)))).toThrow(
+      /SHA-256/,
+    );
     expect(toHex(sha256(new Uint8Array(5000)))).toBe(node('sha256', new Uint8Array(5000)));
   });
 

@@ -20,9 +20,15 @@ import {
   utf8,
 } from '../src/index.ts';
 
-const anyText = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ maxLength: 6 }), fc.constantFrom('\uffff', '𐀀', '\ue000', 'é', ''));
+const anyText = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.string({ maxLength: 6 }),
+  fc.constantFrom('\uffff', '𐀀', '\ue000', 'é', ''),
+);
 /** UTF-16 units, lone surrogates among them. */
-const unitsArb = fc.array(fc.oneof(fc.nat({ max: 0xffff }), fc.integer({ min: 0xd7f0, max: 0xe010 })), { maxLength: 12 });
+const unitsArb = fc.array(fc.oneof(fc.nat({ max: 0xffff }), fc.integer({ min: 0xd7f0, max: 0xe010 })), {
+  maxLength: 12,
+});
 
 describe('UTF-8', () => {
   test('agrees with the platform for every text, and has no bytes for lone surrogates', () => {
@@ -48,7 +54,10 @@ describe('UTF-8', () => {
         return undefined;
       }
     };
-    const byteArb = fc.oneof(fc.nat({ max: 255 }), fc.constantFrom(0xc0, 0xc2, 0xe0, 0xed, 0xef, 0xf0, 0xf4, 0x80, 0x9f, 0xa0, 0xbf));
+    const byteArb = fc.oneof(
+      fc.nat({ max: 255 }),
+      fc.constantFrom(0xc0, 0xc2, 0xe0, 0xed, 0xef, 0xf0, 0xf4, 0x80, 0x9f, 0xa0, 0xbf),
+    );
     fc.assert(
       fc.property(fc.array(byteArb, { maxLength: 8 }), (list) => {
         const bytes = Uint8Array.from(list);
@@ -59,7 +68,8 @@ describe('UTF-8', () => {
   });
 
   test('long texts come back whole', () => {
-    for (const text of ['a'.repeat(10_000), 'aé水𐅑'.repeat(5_000), `${'a'.repeat(9_999)}𐅑`]) expect(fromUtf8(utf8(text))).toBe(text);
+    for (const text of ['a'.repeat(10_000), 'aé水𐅑'.repeat(5_000), `${'a'.repeat(9_999)}𐅑`])
+      expect(fromUtf8(utf8(text))).toBe(text);
   });
 });
 
@@ -128,7 +138,15 @@ describe('hex, base64, hash text', () => {
     const text = 'sha256:75bd49cb964988d6fd2c058f51230c3dc2a254753751fbe0f313b4b1e0681b69';
     expect(hashText(hashOf({}))).toBe(text);
     expect(parseHashText(text)).toEqual(hashOf({}));
-    for (const bad of [text.toUpperCase(), text.replace('75bd', '75BD'), text.slice(0, -1), `${text}0`, `${text}\n`, text.slice(7), '']) {
+    for (const bad of [
+      text.toUpperCase(),
+      text.replace('75bd', '75BD'),
+      text.slice(0, -1),
+      `${text}0`,
+      `${text}\n`,
+      text.slice(7),
+      '',
+    ]) {
       expect(parseHashText(bad)).toBe(undefined);
     }
     expect(() => hashText(new Uint8Array(31))).toThrow(RangeError);
