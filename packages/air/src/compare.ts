@@ -1,7 +1,7 @@
 import { compareBytes, compareUtf8 } from '@worldline/canon';
 import { compareDec128 } from './dec128.ts';
-import { compareCanonical } from './value-order.ts';
 import type { Value } from './value.ts';
+import { compareCanonical } from './value-order.ts';
 
 /**
  * Equality and the orders of values (`expressions.md` §8).

@@ -63,7 +63,9 @@ export function evaluatePath(value: Value, path: readonly string[], env?: Env): 
 }
 
 /** The references of an expression in evaluation order (§6), each with its path from the root. */
-export function exprRefs(expr: Expr): readonly { readonly ref: RefExpr; readonly path: readonly (string | number)[] }[] {
+export function exprRefs(
+  expr: Expr,
+): readonly { readonly ref: RefExpr; readonly path: readonly (string | number)[] }[] {
   const found: { ref: RefExpr; path: readonly (string | number)[] }[] = [];
   collectRefs(expr, [], found);
   return found;

@@ -1,8 +1,8 @@
 import { hashText, sha256 } from '@worldline/canon';
 import { compareOrdered, isInteger, isMapKey, lookupEntry, valuesEqual } from './compare.ts';
 import type { EvalCode, Operator } from './expr.ts';
-import { encodeValue } from './value-cbor.ts';
 import type { Value } from './value.ts';
+import { encodeValue } from './value-cbor.ts';
 
 /**
  * The operators of `expressions.md` §7 on values that are already there, each total: what the static checker would have

@@ -109,7 +109,15 @@ describe('equality', () => {
 
   it('sees through kinds that encode alike', () => {
     const record: Value = { kind: 'record', fields: new Map([['a', { kind: 'nat', value: 1n }]]) };
-    const map: Value = { kind: 'map', entries: [[{ kind: 'text', value: 'a' }, { kind: 'time', value: 1n }]] };
+    const map: Value = {
+      kind: 'map',
+      entries: [
+        [
+          { kind: 'text', value: 'a' },
+          { kind: 'time', value: 1n },
+        ],
+      ],
+    };
     expect(valuesEqual(record, map)).toBe(true);
     expect(valuesEqual(map, record)).toBe(true);
     const variant: Value = { kind: 'variant', tag: 'A', value: { kind: 'null' } };
@@ -173,10 +181,12 @@ describe('order', () => {
 });
 
 describe('laws', () => {
-  const whole = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }).map((value): Value => ({
-    kind: value < 0n ? 'int' : 'nat',
-    value,
-  }));
+  const whole = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }).map(
+    (value): Value => ({
+      kind: value < 0n ? 'int' : 'nat',
+      value,
+    }),
+  );
 
   it('a = b·div(a,b) + mod(a,b), and the remainder has the sign of a (§9)', () => {
     fc.assert(

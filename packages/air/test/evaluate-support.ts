@@ -86,11 +86,15 @@ export const dataValue: fc.Arbitrary<Value> = fc.letrec<{ value: Value }>((tie) 
     fc.array(scalarValue, { maxLength: 3 }).map((items) => set(...items)),
     fc.array(fc.tuple(mapKeys, tie('value')), { maxLength: 3 }).map((entries) => dict(...entries)),
     fc
-      .array(fc.tuple(names.filter((name) => !name.startsWith('$')), tie('value')), { maxLength: 3 })
+      .array(
+        fc.tuple(
+          names.filter((name) => !name.startsWith('$')),
+          tie('value'),
+        ),
+        { maxLength: 3 },
+      )
       .map((fields): Value => ({ kind: 'record', fields: new Map(fields) })),
-    fc
-      .tuple(fc.constantFrom('A', 'B'), tie('value'))
-      .map(([tag, value]): Value => ({ kind: 'variant', tag, value })),
+    fc.tuple(fc.constantFrom('A', 'B'), tie('value')).map(([tag, value]): Value => ({ kind: 'variant', tag, value })),
   ),
 })).value;
 

@@ -2,7 +2,27 @@ import { describe, expect, it } from 'vitest';
 import { evaluate, evaluatePath, evaluateSlot, exprRefs } from '../src/evaluate.ts';
 import type { EvalCode, Expr, ReceiptView } from '../src/expr.ts';
 import type { Value } from '../src/value.ts';
-import { arm, c, dec, dict, dur, env, i, list, n, no, none, op, raw, rec, ref, set, t, time, yes } from './evaluate-support.ts';
+import {
+  arm,
+  c,
+  dec,
+  dict,
+  dur,
+  env,
+  i,
+  list,
+  n,
+  no,
+  none,
+  op,
+  raw,
+  rec,
+  ref,
+  set,
+  t,
+  time,
+  yes,
+} from './evaluate-support.ts';
 
 const failed: ReceiptView = {
   status: 'error',
@@ -276,10 +296,14 @@ describe('operators (expressions.md §7), one row each', () => {
     ['an integer beyond int is a nat (plans.md §14)', op('add', c(n(2n ** 63n - 1n)), c(n(1))), n(2n ** 63n)],
     ['an integer within int is an int', op('sub', c(n(2n ** 63n)), c(n(1))), i(2n ** 63n - 1n)],
     ['the largest quotient', op('div', c(i(-(2n ** 63n))), c(i(-1))), n(2n ** 63n)],
-    ['hash_bytes', op('hash_bytes', c(raw('abc'))), {
-      kind: 'hash',
-      value: 'sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
-    }],
+    [
+      'hash_bytes',
+      op('hash_bytes', c(raw('abc'))),
+      {
+        kind: 'hash',
+        value: 'sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+      },
+    ],
   ])('%s', (_, expr, expected) => {
     expect(value(expr)).toEqual(expected);
   });
@@ -368,8 +392,22 @@ describe('evaluation errors (expressions.md §11), each with the place of the in
     ['missing_field', '/variant/value', { form: 'variant', tag: 'T', value: ref('@var:v.$value.code') }],
     ['none_access', '/args/0', op('not', op('lt', ref('@plan.input.note'), c(t('x'))))],
     ['no_payload', '/set/0', { form: 'set', items: [ref('@var:r.x')] }],
-    ['key_not_found', '/map/0/key', { form: 'map', entries: [[op('get', ref('@plan.input.tags'), c(t('q'))), c(n(1))]] }],
-    ['duplicate_key', '/', { form: 'map', entries: [[c(n(1)), c(n(1))], [c(i(1)), c(n(2))]] }],
+    [
+      'key_not_found',
+      '/map/0/key',
+      { form: 'map', entries: [[op('get', ref('@plan.input.tags'), c(t('q'))), c(n(1))]] },
+    ],
+    [
+      'duplicate_key',
+      '/',
+      {
+        form: 'map',
+        entries: [
+          [c(n(1)), c(n(1))],
+          [c(i(1)), c(n(2))],
+        ],
+      },
+    ],
     ['index_out_of_range', '/', op('get', c(list(n(1))), c(i(-1)))],
     ['index_out_of_range', '/', op('get', c(list(n(1))), c(n(2n ** 64n - 1n)))],
     ['numeric_overflow', '/map/0/value', { form: 'map', entries: [[c(n(1)), op('mul', c(n(2n ** 63n)), c(n(2)))]] }],

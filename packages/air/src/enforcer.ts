@@ -1,0 +1,73 @@
+import { CAP_ALLOW_ALL } from './builtins.ts';
+import { enforceFabric, enforceMcp, enforceQuery } from './enforcer-extensions.ts';
+import { enforceGovernance } from './enforcer-governance.ts';
+import { enforceHttpOut } from './enforcer-http.ts';
+import { enforceLlmBasic } from './enforcer-llm.ts';
+import { type Check, Fields, type Request } from './enforcer-request.ts';
+import { enforceWorkspace } from './enforcer-workspace.ts';
+import type { Type, TypeScope } from './type.ts';
+import { normalizeCbor } from './value-cbor.ts';
+
+/**
+ * Cap enforcers that are part of the runtime (`builtins.md` §4, §6.2). Pure: replay runs them again and compares.
+ *
+ * C1 The first failing check decides; its code and message are journaled, so both are permanent.
+ * C2 An absent allowlist does not restrict; an empty one allows nothing.
+ * C3 Grant params are read by the grant's own cap schema; a field the enforcer knows must have the built-in type there.
+ */
+export type EnforcerVerdict =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+/** `sys/CapCheckInput@1`, with the types that its two byte strings are read with. */
+export interface EnforcerInput {
+  /** Name of the grant's defcap. */
+  readonly capDef: string;
+  readonly grantName: string;
+  /** Schema of that defcap. */
+  readonly capSchema: Type;
+  /** Canonical CBOR of `capSchema`. */
+  readonly capParams: Uint8Array;
+  readonly effectKind: string;
+  /** Canonical CBOR of `paramsType`. */
+  readonly effectParams: Uint8Array;
+  readonly paramsType: Type;
+  readonly origin: { readonly kind: 'plan' | 'reducer'; readonly name: string };
+  readonly logicalNowNs: bigint;
+  readonly scope: TypeScope;
+}
+
+const CHECKS: ReadonlyMap<string, Check> = new Map([
+  ['sys/CapEnforceHttpOut@1', enforceHttpOut],
+  ['sys/CapEnforceLlmBasic@1', enforceLlmBasic],
+  ['sys/CapEnforceGovernance@1', enforceGovernance],
+  ['sys/CapEnforceWorkspace@1', enforceWorkspace],
+  ['sys/CapEnforceFabric@1', enforceFabric],
+  ['sys/CapEnforceMcp@1', enforceMcp],
+  ['sys/CapEnforceQuery@1', enforceQuery],
+]);
+
+/**
+ * Judge one effect by one grant.
+ *
+ * @param module - Enforcer of the grant (`effectiveEnforcer` of its defcap).
+ * @returns Undefined when `module` is not a built-in enforcer.
+ */
+export function runBuiltinEnforcer(module: string, input: EnforcerInput): EnforcerVerdict | undefined {
+  if (module === CAP_ALLOW_ALL) return { ok: true };
+  const check = CHECKS.get(module);
+  if (check === undefined) return undefined;
+  const denial = check(readRequest(input));
+  return denial === undefined ? { ok: true } : { ok: false, ...denial };
+}
+
+function readRequest(input: EnforcerInput): Request {
+  const { scope } = input;
+  const grant = normalizeCbor(input.capParams, input.capSchema, scope);
+  const params = normalizeCbor(input.effectParams, input.paramsType, scope);
+  return {
+    kind: input.effectKind,
+    grant: grant.ok ? Fields.of(grant.value.value, input.capSchema, scope) : undefined,
+    params: params.ok ? Fields.of(params.value.value, input.paramsType, scope) : undefined,
+  };
+}
