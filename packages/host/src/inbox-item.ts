@@ -45,11 +45,31 @@ function fieldsOf(ingress: InboxIngress): { [key: string]: CborValue | undefined
     case 'plan_start':
       return { plan: ingress.plan, input: ingress.input, correlation: ingress.correlation, bind_locals: ingress.bindLocals };
     case 'control':
-      return ingress.command === 'plan_cancel'
-        ? { command: 'plan_cancel', plan_id: ingress.planId, reason: ingress.reason, actor: ingress.actor }
-        : { command: 'pin', add: [...ingress.add], remove: [...ingress.remove] };
+      return controlFields(ingress);
     default:
       return ingress satisfies never;
+  }
+}
+
+function controlFields(ingress: Extract<InboxIngress, { kind: 'control' }>): { [key: string]: CborValue | undefined } {
+  const { command } = ingress;
+  switch (command) {
+    case 'plan_cancel':
+      return { command, plan_id: ingress.planId, reason: ingress.reason, actor: ingress.actor };
+    case 'pin':
+      return { command, add: [...ingress.add], remove: [...ingress.remove] };
+    case 'manifest':
+      return {
+        command,
+        manifest_hash: ingress.manifestHash,
+        manifest_base: ingress.manifestBase,
+        patch_hash: ingress.patchHash,
+        actor: ingress.actor,
+      };
+    case 'config':
+      return { command, config_hash: ingress.configHash };
+    default:
+      return command satisfies never;
   }
 }
 
@@ -130,13 +150,30 @@ function readIngress(
 
 function readControl(fields: Fields, ingressId: string | undefined): InboxIngress | undefined {
   const command = fields.text('command');
-  if (command === 'plan_cancel') {
-    const planId = fields.seq('plan_id');
-    return { kind: 'control', command, ingressId, planId, reason: fields.text('reason'), actor: fields.text('actor') };
+  const kind = 'control';
+  switch (command) {
+    case 'plan_cancel': {
+      const planId = fields.seq('plan_id');
+      return { kind, command, ingressId, planId, reason: fields.text('reason'), actor: fields.text('actor') };
+    }
+    case 'pin':
+      return { kind, command, ingressId, add: fields.hashes('add'), remove: fields.hashes('remove') };
+    case 'manifest':
+      return {
+        kind,
+        command,
+        ingressId,
+        manifestHash: fields.bytes('manifest_hash'),
+        manifestBase: fields.bytes('manifest_base'),
+        patchHash: fields.bytes('patch_hash'),
+        actor: fields.text('actor'),
+      };
+    case 'config':
+      return { kind, command, ingressId, configHash: fields.bytes('config_hash') };
+    default:
+      fields.refuse(`unknown command "${command}"`);
+      return undefined;
   }
-  if (command === 'pin') return { kind: 'control', command, ingressId, add: fields.hashes('add'), remove: fields.hashes('remove') };
-  fields.refuse(`unknown command "${command}"`);
-  return undefined;
 }
 
 function readReceipt(fields: Fields): ReceiptData {
