@@ -46,6 +46,7 @@ export function toDiagnostics(problems: readonly Problem[]): Diagnostic[] {
       origin.kind ?? '',
       origin.name ?? '',
       problem.path,
+      problem.message,
     ]);
     if (seen.has(key)) continue;
     seen.add(key);

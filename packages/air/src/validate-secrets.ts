@@ -63,7 +63,7 @@ export const checkPlanSecrets: Pass = (world) => {
           problems.push(
             ...judge(ref, world, {
               origin: source.origin,
-              path: ['steps', step.index, slot],
+              path: ['steps', step.index, slot, ...writtenPath(step.slots.get(slot), ref.path)],
               context: `plan ${name}`,
               plan: name,
               grant: slot === 'params' ? step.cap : undefined,
@@ -82,7 +82,10 @@ export const checkGrantSecrets: Pass = (world) => {
   for (const grant of world.manifest.grants) {
     const refs = secretsInGrant(grant, world);
     const where = { origin: world.manifest.origin, path: [...grant.path, 'params'], context: `cap grant ${grant.name}` };
-    for (const ref of refs) problems.push(...judge(ref, world, { ...where, grant: grant.name }));
+    for (const ref of refs) {
+      const path = [...where.path, ...writtenPath(grant.params, ref.path)];
+      problems.push(...judge(ref, world, { ...where, path, grant: grant.name }));
+    }
     if (refs.length > 0) {
       problems.push({
         origin: where.origin,
@@ -136,6 +139,8 @@ export const checkSecretPolicies: Pass = (world) => {
 interface SecretUse {
   readonly alias: string;
   readonly version: bigint;
+  /** In the structure of the value, ending at a map: fields, list indices, `$value`. */
+  readonly path: Path;
 }
 
 const SECRET_REF = 'sys/SecretRef@1';
@@ -146,45 +151,49 @@ const SECRET_REF = 'sys/SecretRef@1';
  */
 export function secretsIn(json: Json, type: Type, scope: TypeScope): readonly SecretUse[] {
   const found: SecretUse[] = [];
-  const visit = (part: Json | undefined, expected: Type): void => {
+  // Where an entry of a map is written depends on its lens and on sorting; the map itself is near enough.
+  const visit = (part: Json | undefined, expected: Type, path: Path, inMap: boolean): void => {
     if (!isJsonObject(part)) return;
     if (namesSecret(expected, scope)) {
-      const use = secretOf(part);
+      const use = secretOf(part, path);
       if (use !== undefined) found.push(use);
       return;
     }
+    const below = (step: string | number): Path => (inMap ? path : [...path, step]);
     const target = tryResolveType(expected, scope);
-    const record = part['record'];
     switch (target?.kind) {
       case 'option':
-        visit(part, target.item);
+        visit(part, target.item, path, inMap);
         break;
-      case 'record':
-        if (isJsonObject(record)) for (const [name, field] of target.fields) visit(record[name], field);
+      case 'record': {
+        const fields = part['record'];
+        if (!isJsonObject(fields)) break;
+        for (const [name, field] of target.fields) visit(fields[name], field, below(name), inMap);
         break;
+      }
       case 'variant': {
         const envelope = isJsonObject(part['variant']) ? part['variant'] : part;
         const arm = typeof envelope['tag'] === 'string' ? target.arms.get(envelope['tag']) : undefined;
-        if (arm !== undefined) visit(envelope['value'], arm);
+        if (arm !== undefined) visit(envelope['value'], arm, below('$value'), inMap);
         break;
       }
       case 'list': {
         const items = part['list'];
-        if (isJsonArray(items)) for (const item of items) visit(item, target.item);
+        if (!isJsonArray(items)) break;
+        for (const [index, item] of items.entries()) visit(item, target.item, below(index), inMap);
         break;
       }
       case 'map': {
         const entries = part['map'];
-        if (isJsonArray(entries)) {
-          for (const entry of entries) if (isJsonObject(entry)) visit(entry['value'], target.value);
-        }
+        if (!isJsonArray(entries)) break;
+        for (const entry of entries) if (isJsonObject(entry)) visit(entry['value'], target.value, path, true);
         break;
       }
       default:
         break;
     }
   };
-  visit(json, type);
+  visit(json, type, [], false);
   return found;
 }
 
@@ -198,13 +207,13 @@ function namesSecret(type: Type, scope: TypeScope): boolean {
   return false;
 }
 
-function secretOf(json: Json): SecretUse | undefined {
+function secretOf(json: Json, path: Path): SecretUse | undefined {
   const record = isJsonObject(json) ? json['record'] : undefined;
   const alias = isJsonObject(record) ? record['alias'] : undefined;
   const version = isJsonObject(record) ? record['version'] : undefined;
   const text = isJsonObject(alias) ? alias['text'] : undefined;
   const number = isJsonObject(version) ? integerOf(version['nat']) : undefined;
-  return typeof text === 'string' && number !== undefined ? { alias: text, version: number } : undefined;
+  return typeof text === 'string' && number !== undefined ? { alias: text, version: number, path } : undefined;
 }
 
 function secretsInGrant(grant: GrantSource, world: World): readonly SecretUse[] {
@@ -226,13 +235,38 @@ export function grantMembers(grant: GrantSource): readonly string[] {
 function secretsByShape(json: Json): readonly SecretUse[] {
   if (isJsonArray(json)) return json.flatMap(secretsByShape);
   if (!isJsonObject(json)) return [];
-  const tagged = secretOf(json);
+  const tagged = secretOf(json, []);
   if (tagged !== undefined) return [tagged];
   const version = integerOf(json['version']);
   if (typeof json['alias'] === 'string' && version !== undefined && memberNames(json).length === 2) {
-    return [{ alias: json['alias'], version }];
+    return [{ alias: json['alias'], version, path: [] }];
   }
   return memberNames(json).flatMap((name) => secretsByShape(json[name] as Json));
+}
+
+/**
+ * A path in the structure of a value as a path in its JSON, whatever lens that is written in. It ends early where the
+ * spelling is not recognised.
+ */
+function writtenPath(json: Json | undefined, path: Path): Path {
+  const [part, ...rest] = path;
+  if (part === undefined) return [];
+  for (const at of spellings(json, part)) {
+    const inner = at.reduce<Json | undefined>((found, key) => childOf(found, key), json);
+    if (inner !== undefined) return [...at, ...writtenPath(inner, rest)];
+  }
+  return [];
+}
+
+function spellings(json: Json | undefined, part: string | number): readonly Path[] {
+  if (part !== '$value') return [[typeof part === 'number' ? 'list' : 'record', part], [part]];
+  const arm = isJsonObject(json) ? memberNames(json) : [];
+  return [['variant', 'value'], ['$value'], ...(arm.includes('tag') ? [['value']] : []), ...(arm.length === 1 ? [arm] : [])];
+}
+
+function childOf(json: Json | undefined, key: string | number): Json | undefined {
+  if (isJsonArray(json)) return typeof key === 'number' ? json[key] : undefined;
+  return isJsonObject(json) && Object.hasOwn(json, key) ? json[key] : undefined;
 }
 
 interface Place {
