@@ -1,0 +1,52 @@
+import type { Applied, Ingress } from '@worldline/kernel';
+import type { HostFailure } from './failure.ts';
+
+/** Something for the kernel, and who waits for it. */
+export interface LoopInput {
+  readonly ingress: Ingress;
+  /** Its batch is durable; or it has none, and everything before it is durable. */
+  onDurable(applied: Applied): void;
+  /** The loop has stopped; nothing of it is durable as far as this process knows. */
+  onDropped(failure: HostFailure): void;
+}
+
+/** First in, first out, without moving what waits. */
+export class Fifo<T> {
+  #items: T[] = [];
+  #next = 0;
+
+  get length(): number {
+    return this.#items.length - this.#next;
+  }
+
+  push(item: T): void {
+    this.#items.push(item);
+  }
+
+  shift(): T | undefined {
+    if (this.#next === this.#items.length) return undefined;
+    const item = this.#items[this.#next]!;
+    this.#next++;
+    if (this.#next === this.#items.length) {
+      this.#items = [];
+      this.#next = 0;
+    } else if (this.#next >= 1024) {
+      this.#items = this.#items.slice(this.#next);
+      this.#next = 0;
+    }
+    return item;
+  }
+
+  /** Puts items before everything else, in their order. */
+  unshift(items: readonly T[]): void {
+    this.#items = [...items, ...this.#items.slice(this.#next)];
+    this.#next = 0;
+  }
+
+  drain(): T[] {
+    const items = this.#items.slice(this.#next);
+    this.#items = [];
+    this.#next = 0;
+    return items;
+  }
+}
