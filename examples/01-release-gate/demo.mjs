@@ -120,7 +120,9 @@ async function journal() {
 
 const valueOf = (entry) => entry.record.value;
 const settledEvents = (entries) =>
-  entries.filter((e) => e.kind === 'domain_event' && e.record.schema === 'rel/ReleaseSettled@1').map((e) => ({ seq: e.seq, ...valueOf(e) }));
+  entries
+    .filter((e) => e.kind === 'domain_event' && e.record.schema === 'rel/ReleaseSettled@1')
+    .map((e) => ({ seq: e.seq, ...valueOf(e) }));
 
 function outcomeOf(event) {
   return typeof event.outcome === 'string' ? event.outcome : (event.outcome.$tag ?? Object.keys(event.outcome)[0]);
@@ -129,11 +131,23 @@ function outcomeOf(event) {
 // The releases
 
 const RELEASES = [
-  { request_id: 'r-approved', build: 'slow-1001', within: 600, expect: 'Deployed', about: 'approved; its deployment is in flight when the daemon is killed' },
+  {
+    request_id: 'r-approved',
+    build: 'slow-1001',
+    within: 600,
+    expect: 'Deployed',
+    about: 'approved; its deployment is in flight when the daemon is killed',
+  },
   { request_id: 'r-denied', build: 'b-1002', within: 600, expect: 'Denied', about: 'denied after the restart' },
   { request_id: 'r-timed-out', build: 'b-1003', within: 4, expect: 'TimedOut', about: 'nobody answers in time' },
   { request_id: 'r-red', build: 'b-red-1004', within: 600, expect: 'BuildRed', about: 'the build is red' },
-  { request_id: 'r-while-down', build: 'b-1005', within: 600, expect: 'Deployed', about: 'approved while the daemon is down' },
+  {
+    request_id: 'r-while-down',
+    build: 'b-1005',
+    within: 600,
+    expect: 'Deployed',
+    about: 'approved while the daemon is down',
+  },
 ];
 
 async function pendingApprovals() {
@@ -151,7 +165,8 @@ async function main() {
   say('A release gate: build status → approval racing a deadline → deployment.');
   rmSync(WORLD, { recursive: true, force: true });
   mkdirSync(WORLD, { recursive: true });
-  for (const item of ['air', 'worldline.json', 'worldline.host.json']) cpSync(join(HERE, item), join(WORLD, item), { recursive: true });
+  for (const item of ['air', 'worldline.json', 'worldline.host.json'])
+    cpSync(join(HERE, item), join(WORLD, item), { recursive: true });
 
   const checked = await worldline(['check']);
   check(checked.code === 0, 'worldline check: types, effects, authority and waits are in order before anything runs');
@@ -167,7 +182,14 @@ async function main() {
     writeFileSync(join(WORLD, 'notes.json'), notes);
     const { hash } = await ask(['blob', 'put', `@${join(WORLD, 'notes.json')}`]);
     const { request_id, build } = release;
-    const request = { request_id, build, requester: 'ci', service_url: service.url, approve_within_ns: release.within * SECOND_NS, notes_ref: hash };
+    const request = {
+      request_id,
+      build,
+      requester: 'ci',
+      service_url: service.url,
+      approve_within_ns: release.within * SECOND_NS,
+      notes_ref: hash,
+    };
     await ask(['event', 'send', 'rel/ReleaseRequested@1', JSON.stringify(request), '--idempotency-key', request_id]);
     process.stdout.write(`          ${request_id.padEnd(13)} ${build.padEnd(11)} ${release.about}\n`);
   }
@@ -195,11 +217,18 @@ async function main() {
 
   say('What happened, from the journal:');
   for (const event of settledEvents(entries)) {
-    process.stdout.write(`          #${String(event.seq).padEnd(4)} ${event.request_id.padEnd(13)} ${outcomeOf(event)}\n`);
+    process.stdout.write(
+      `          #${String(event.seq).padEnd(4)} ${event.request_id.padEnd(13)} ${outcomeOf(event)}\n`,
+    );
   }
   for (const release of RELEASES) {
-    const outcomes = settledEvents(entries).filter((e) => e.request_id === release.request_id).map(outcomeOf);
-    check(outcomes.length === 1 && outcomes[0] === release.expect, `${release.request_id} settled once: ${release.expect}`);
+    const outcomes = settledEvents(entries)
+      .filter((e) => e.request_id === release.request_id)
+      .map(outcomeOf);
+    check(
+      outcomes.length === 1 && outcomes[0] === release.expect,
+      `${release.request_id} settled once: ${release.expect}`,
+    );
   }
 
   const { deployments } = await counts(service);
@@ -207,7 +236,10 @@ async function main() {
   for (const build of approved) {
     const keys = deployments.filter((d) => d.build === build);
     const requests = keys.reduce((n, d) => n + d.requests, 0);
-    check(keys.length === 1, `the service deployed ${build} under exactly one key (${requests} request${requests === 1 ? '' : 's'})`);
+    check(
+      keys.length === 1,
+      `the service deployed ${build} under exactly one key (${requests} request${requests === 1 ? '' : 's'})`,
+    );
   }
   check(deployments.length === approved.length, 'the service deployed nothing else');
 
@@ -231,11 +263,15 @@ async function main() {
   }
   const command = `node ${relative(process.cwd(), WORLDLINE)} --world ${relative(process.cwd(), WORLD)}`;
   say('Every promise kept. The world is yours to explore:');
-  process.stdout.write(`          ${command} plans ls\n          ${command} journal tail --limit 40\n          ${command} trace-summary --instances\n`);
+  process.stdout.write(
+    `          ${command} plans ls\n          ${command} journal tail --limit 40\n          ${command} trace-summary --instances\n`,
+  );
 }
 
 if (!existsSync(WORLDLINE)) {
-  process.stderr.write('error: the build is missing; run `npm run demo` from the repository, or `npm run build` first\n');
+  process.stderr.write(
+    'error: the build is missing; run `npm run demo` from the repository, or `npm run build` first\n',
+  );
   process.exit(1);
 }
 main().catch((error) => {

@@ -35,11 +35,19 @@ const server = createServer(async (request, response) => {
     const entry = known ?? { build, requests: 0, answer: deploy(build) };
     entry.requests++;
     deployments.set(key, entry);
-    return send(known === undefined ? 201 : 200, { 'content-type': 'application/json' }, JSON.stringify(await entry.answer));
+    return send(
+      known === undefined ? 201 : 200,
+      { 'content-type': 'application/json' },
+      JSON.stringify(await entry.answer),
+    );
   }
   if (request.method === 'GET' && kind === 'counts') {
     const rows = [...deployments].map(([key, { build: name, requests }]) => ({ key, build: name, requests }));
-    return send(200, { 'content-type': 'application/json' }, JSON.stringify({ build_queries: buildQueries, deployments: rows }));
+    return send(
+      200,
+      { 'content-type': 'application/json' },
+      JSON.stringify({ build_queries: buildQueries, deployments: rows }),
+    );
   }
   send(404, {}, 'not found\n');
 });

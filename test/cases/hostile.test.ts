@@ -28,7 +28,11 @@ const NODES = world(
 );
 
 const lone = fc.constantFrom('\ud800', 'a\udc00b');
-const text = fc.oneof({ weight: 6, arbitrary: fc.string({ maxLength: 8 }) }, { weight: 1, arbitrary: lone }, { weight: 1, arbitrary: fc.constant('x'.repeat(300)) });
+const text = fc.oneof(
+  { weight: 6, arbitrary: fc.string({ maxLength: 8 }) },
+  { weight: 1, arbitrary: lone },
+  { weight: 1, arbitrary: fc.constant('x'.repeat(300)) },
+);
 const seq = fc.oneof(fc.nat(60), fc.constantFrom(-1, 0.5, Number.NaN, Number.MAX_SAFE_INTEGER, 2 ** 60));
 const bytes = fc.uint8Array({ maxLength: 24 });
 const idOf = fc.option(fc.oneof(fc.constantFrom('i1', 'i2', 'i3'), text), { nil: undefined, freq: 3 });
@@ -37,11 +41,30 @@ const name = fc.oneof(fc.constantFrom('t/In@1', 't/Reply@1', 't/Mark@1', 'sys/Ti
 /** Either raw bytes, or a number the test turns into something valid for the moment. */
 const move = fc.oneof(
   fc.record({ kind: fc.constant('valid' as const), choice: fc.nat(), value: fc.nat(3), ingressId: idOf }),
-  fc.record({ kind: fc.constant('event' as const), schema: name, value: bytes, key: fc.option(bytes, { nil: undefined }), ingressId: idOf }),
+  fc.record({
+    kind: fc.constant('event' as const),
+    schema: name,
+    value: bytes,
+    key: fc.option(bytes, { nil: undefined }),
+    ingressId: idOf,
+  }),
   fc.record({ kind: fc.constant('inbox' as const), source: text, schema: name, value: bytes, ingressId: idOf }),
   fc.record({ kind: fc.constant('timer' as const), emissionSeq: seq }),
-  fc.record({ kind: fc.constant('plan_start' as const), plan: name, input: bytes, correlation: fc.option(bytes, { nil: undefined }), ingressId: idOf }),
-  fc.record({ kind: fc.constant('control' as const), command: fc.constant('plan_cancel' as const), planId: seq, reason: text, actor: text, ingressId: idOf }),
+  fc.record({
+    kind: fc.constant('plan_start' as const),
+    plan: name,
+    input: bytes,
+    correlation: fc.option(bytes, { nil: undefined }),
+    ingressId: idOf,
+  }),
+  fc.record({
+    kind: fc.constant('control' as const),
+    command: fc.constant('plan_cancel' as const),
+    planId: seq,
+    reason: text,
+    actor: text,
+    ingressId: idOf,
+  }),
   fc.record({
     kind: fc.constant('receipt' as const),
     receipt: fc.record({
@@ -65,9 +88,21 @@ function valid(w: KernelWorld, choice: number, value: number, ingressId: string 
     case 0:
       return { kind: 'event', schema: 't/In@1', value: w.encode('t/In@1', { id: ids[value] }), ingressId };
     case 1:
-      return { kind: 'event', schema: 't/Reply@1', value: w.encode('t/Reply@1', { correlation_id: ids[value] }), ingressId };
+      return {
+        kind: 'event',
+        schema: 't/Reply@1',
+        value: w.encode('t/Reply@1', { correlation_id: ids[value] }),
+        ingressId,
+      };
     case 2:
-      return { kind: 'control', command: 'plan_cancel', planId: choice % 7, reason: 'because', actor: 'test', ingressId };
+      return {
+        kind: 'control',
+        command: 'plan_cancel',
+        planId: choice % 7,
+        reason: 'because',
+        actor: 'test',
+        ingressId,
+      };
     default:
       if (emission === undefined) return { kind: 'timer', emissionSeq: 3 };
       if (emission.class === 'timer') return { kind: 'timer', emissionSeq: emission.emissionSeq };
@@ -109,7 +144,8 @@ test('discarding tentative batches returns to the last accepted state, whatever 
   fc.assert(
     fc.property(fc.array(move, { maxLength: 10 }), fc.array(move, { minLength: 1, maxLength: 10 }), (kept, dropped) => {
       const w = KernelWorld.create(NODES);
-      const ingressOf = (m: (typeof kept)[number]) => (m.kind === 'valid' ? valid(w, m.choice, m.value, m.ingressId) : (m as Ingress));
+      const ingressOf = (m: (typeof kept)[number]) =>
+        m.kind === 'valid' ? valid(w, m.choice, m.value, m.ingressId) : (m as Ingress);
       for (const m of kept) w.apply(ingressOf(m));
       const { ref: before } = w.kernel.snapshot();
       const { head } = w.kernel;

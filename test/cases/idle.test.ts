@@ -11,7 +11,12 @@ function parkMany(residentMax: number | undefined): KernelWorld {
     world([
       plan(
         P,
-        [emit('e', 'h', { x: 1 }), awaitEvent('w', 't/Reply@1', 'reply', eq(ref('@event.correlation_id'), ref('@plan.input.id'))), awaitReceipt('r', 'h', 'got'), mark('m')],
+        [
+          emit('e', 'h', { x: 1 }),
+          awaitEvent('w', 't/Reply@1', 'reply', eq(ref('@event.correlation_id'), ref('@plan.input.id'))),
+          awaitReceipt('r', 'h', 'got'),
+          mark('m'),
+        ],
         [edge('w', 'm'), edge('r', 'm')],
       ),
     ]),

@@ -1,12 +1,30 @@
 import { encode, toHex } from '@worldline/canon';
 import { KernelWorld } from '@worldline/testkit';
 import { describe, expect, test } from 'vitest';
-import { assign, awaitEvent, awaitReceipt, edge, emit, end, eq, mark, nat, op, plan, ref, timer, txt, world } from './nodes.ts';
+import {
+  assign,
+  awaitEvent,
+  awaitReceipt,
+  edge,
+  emit,
+  end,
+  eq,
+  mark,
+  nat,
+  op,
+  plan,
+  ref,
+  timer,
+  txt,
+  world,
+} from './nodes.ts';
 
 /** What enters a world: validation order and codes of kernel.md §3.1, acceptance of receipts (§10.2), timers (§12). */
 
 const P = 't/p@1';
-const asking = plan(P, [emit('e', 'h', { x: 1 }), awaitReceipt('w', 'h', 'r'), mark('m')], [edge('w', 'm')], { locals: { extra: 't/Nat@1' } });
+const asking = plan(P, [emit('e', 'h', { x: 1 }), awaitReceipt('w', 'h', 'r'), mark('m')], [edge('w', 'm')], {
+  locals: { extra: 't/Nat@1' },
+});
 const make = () => KernelWorld.create(world([asking], { triggers: [{ event: 't/In@1', plan: P }] }));
 const rejected = (w: KernelWorld) => w.records('ingress_rejected').map((r) => r.code);
 
@@ -35,7 +53,10 @@ describe('events (kernel.md §3.1)', () => {
     w.send('t/Mark@1', { s: 'a' }, { ingressId: 'i' });
     const seq = w.records('domain_event')[0]!.seq;
     expect(w.send('t/Mark@1', { s: 'a' }, { ingressId: 'i' }).outcome).toEqual({ kind: 'duplicate', firstSeq: seq });
-    expect(w.send('t/Mark@1', { s: 'b' }, { ingressId: 'i' }).outcome).toMatchObject({ kind: 'rejected', code: 'ingress.conflict' });
+    expect(w.send('t/Mark@1', { s: 'b' }, { ingressId: 'i' }).outcome).toMatchObject({
+      kind: 'rejected',
+      code: 'ingress.conflict',
+    });
     // The first use of the id is still the one that counts.
     expect(w.send('t/Mark@1', { s: 'a' }, { ingressId: 'i' }).outcome).toEqual({ kind: 'duplicate', firstSeq: seq });
     w.checkParity();
@@ -53,7 +74,12 @@ describe('events (kernel.md §3.1)', () => {
 
   test('row 7: an inbox message without a route is refused', () => {
     const w = make();
-    const answer = w.apply({ kind: 'inbox', source: 'mail', schema: 't/Mark@1', value: w.encode('t/Mark@1', { s: 'x' }) });
+    const answer = w.apply({
+      kind: 'inbox',
+      source: 'mail',
+      schema: 't/Mark@1',
+      value: w.encode('t/Mark@1', { s: 'x' }),
+    });
     expect(answer.outcome).toMatchObject({ kind: 'rejected', code: 'inbox.unrouted' });
     w.checkParity();
   });
@@ -88,10 +114,15 @@ describe('manual start and cancel', () => {
   test('bind_locals and correlation reach the instance and the records', () => {
     const w = KernelWorld.create(
       world([
-        plan(P, [assign('a', 'seen', op('add', ref('@var:extra'), nat(1))), awaitEvent('w', 't/Ready@1', 'e')], [edge('a', 'w')], {
-          locals: { extra: 't/Nat@1' },
-          invariants: [eq(ref('@var:correlation_id'), txt('c-1'))],
-        }),
+        plan(
+          P,
+          [assign('a', 'seen', op('add', ref('@var:extra'), nat(1))), awaitEvent('w', 't/Ready@1', 'e')],
+          [edge('a', 'w')],
+          {
+            locals: { extra: 't/Nat@1' },
+            invariants: [eq(ref('@var:correlation_id'), txt('c-1'))],
+          },
+        ),
       ]),
     );
     w.start(P, { id: 'a' }, { bindLocals: { extra: 41 }, correlation: 'c-1' });
@@ -110,7 +141,12 @@ describe('manual start and cancel', () => {
     expect(w.lastKinds()).toEqual(['plan_cancel', 'plan_ended']);
     const [cancel] = w.records('plan_cancel');
     const [end_] = w.records('plan_ended');
-    expect(end_).toMatchObject({ error_code: 'cancelled', step_id: undefined, message: 'cancelled', cause: cancel!.seq });
+    expect(end_).toMatchObject({
+      error_code: 'cancelled',
+      step_id: undefined,
+      message: 'cancelled',
+      cause: cancel!.seq,
+    });
     w.receipt(w.pending()[0]!, { payload: { y: 1 } });
     expect(w.records('effect_receipt')[0]!.disposition).toBe('late');
     expect(w.cancel(0).outcome).toMatchObject({ kind: 'rejected', code: 'plan.not_live' });
@@ -146,12 +182,20 @@ describe('receipts (kernel.md §10.2)', () => {
     for (const reject of ['receipt.adapter_invalid', 'receipt.bad_signature'] as const) {
       const answer = w.apply({
         kind: 'receipt',
-        receipt: { intentHash: emission.intentHash, emissionSeq: emission.emissionSeq, adapterId: 'x', status: 'ok', signature: new Uint8Array(64) },
+        receipt: {
+          intentHash: emission.intentHash,
+          emissionSeq: emission.emissionSeq,
+          adapterId: 'x',
+          status: 'ok',
+          signature: new Uint8Array(64),
+        },
         verdict: { reject },
         dedupeKey: 'r:1:1',
       });
       expect(answer.outcome).toMatchObject({ kind: 'rejected', code: reject });
-      expect(answer.batch!.released).toEqual([{ emissionSeq: emission.emissionSeq, dedupeKey: 'r:1:1', token: undefined }]);
+      expect(answer.batch!.released).toEqual([
+        { emissionSeq: emission.emissionSeq, dedupeKey: 'r:1:1', token: undefined },
+      ]);
     }
     expect(w.pending()).toHaveLength(1);
     expect(rejected(w)).toEqual(['receipt.adapter_invalid', 'receipt.bad_signature']);
@@ -161,7 +205,9 @@ describe('receipts (kernel.md §10.2)', () => {
   test('an executor’s payload that does not conform settles as adapter.bad_payload, a manual one is refused', () => {
     const { w, emission } = parked();
     const bad = encode({ y: 'no' });
-    expect(w.receipt(emission, { adapterId: 'manual.me', payloadCbor: bad }).outcome).toMatchObject({ code: 'receipt.payload_invalid' });
+    expect(w.receipt(emission, { adapterId: 'manual.me', payloadCbor: bad }).outcome).toMatchObject({
+      code: 'receipt.payload_invalid',
+    });
     w.receipt(emission, { payloadCbor: bad });
     expect(w.records('effect_receipt')[0]).toMatchObject({ status: 'error', error: { code: 'adapter.bad_payload' } });
     expect(w.records('effect_receipt')[0]!.payload_cbor).toBeUndefined();
@@ -176,7 +222,10 @@ describe('receipts (kernel.md §10.2)', () => {
     expect(receipt!.payload_cbor).toBeUndefined();
     first.w.checkParity();
     const second = parked();
-    second.w.receipt(second.emission, { payload: { y: 1 }, error: { code: 'x', message: '', retryable: null, detail_ref: null } });
+    second.w.receipt(second.emission, {
+      payload: { y: 1 },
+      error: { code: 'x', message: '', retryable: null, detail_ref: null },
+    });
     expect(second.w.records('effect_receipt')[0]!.error).toBeUndefined();
     second.w.checkParity();
   });

@@ -27,7 +27,11 @@ export const awaitEvent = (id: string, event: string, as: string, where?: Expr):
 export const raise = (id: string, event: string, value: unknown): Node => ({ id, op: 'raise_event', event, value });
 /** Raises `t/Mark@1`, so that a test can see which steps ran. */
 export const mark = (id: string): Node => raise(id, 't/Mark@1', { s: id });
-export const end = (id: string, result?: unknown): Node => ({ id, op: 'end', ...(result === undefined ? {} : { result }) });
+export const end = (id: string, result?: unknown): Node => ({
+  id,
+  op: 'end',
+  ...(result === undefined ? {} : { result }),
+});
 export const emit = (id: string, handle: string, params: unknown, more: Node = {}): Node => ({
   id,
   op: 'emit_effect',
@@ -46,7 +50,11 @@ export const timer = (id: string, handle: string, afterNs: number, more: Node = 
   bind: { effect_id_as: handle },
   ...more,
 });
-export const edge = (from: string, to: string, when?: Expr): Node => ({ from, to, ...(when === undefined ? {} : { when }) });
+export const edge = (from: string, to: string, when?: Expr): Node => ({
+  from,
+  to,
+  ...(when === undefined ? {} : { when }),
+});
 
 export const plan = (name: string, steps: Node[], edges: Node[] = [], more: Node = {}): Node => ({
   $kind: 'defplan',
@@ -93,7 +101,8 @@ export interface WorldOptions {
 export function world(plans: Node[], options: WorldOptions = {}): Node[] {
   const schemas = [...SCHEMAS, ...(options.schemas ?? [])];
   const nameOf = (node: Node) => ({ name: node['name'] });
-  const policy = options.policy === undefined ? [] : [{ $kind: 'defpolicy', name: 't/policy@1', rules: options.policy }];
+  const policy =
+    options.policy === undefined ? [] : [{ $kind: 'defpolicy', name: 't/policy@1', rules: options.policy }];
   const effect = {
     $kind: 'defeffect',
     name: 't/echo@1',
@@ -110,7 +119,12 @@ export function world(plans: Node[], options: WorldOptions = {}): Node[] {
     schemas: schemas.map(nameOf),
     modules: [],
     plans: plans.map(nameOf),
-    effects: [{ name: 't/echo@1' }, { name: 'sys/timer.after@1' }, { name: 'sys/timer.set@1' }, { name: 'sys/http.request@1' }],
+    effects: [
+      { name: 't/echo@1' },
+      { name: 'sys/timer.after@1' },
+      { name: 'sys/timer.set@1' },
+      { name: 'sys/http.request@1' },
+    ],
     caps: [{ name: 't/cap@1' }],
     policies: policy.map(nameOf),
     defaults: {

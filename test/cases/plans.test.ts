@@ -11,22 +11,26 @@ import {
   end,
   eq,
   mark,
-  nat,
   type Node,
+  nat,
   op,
   plan,
   raise,
   ref,
   timer,
   txt,
-  world,
   type WorldOptions,
+  world,
 } from './nodes.ts';
 
 /** Worked cases of `plans.md` §16, one test each; every scenario ends with the parity check P4–P5. */
 
 /** Runs a scenario and proves parity of every world it made. */
-function worked(id: string, title: string, scenario: (make: (plans: Node[], options?: WorldOptions) => KernelWorld) => void): void {
+function worked(
+  id: string,
+  title: string,
+  scenario: (make: (plans: Node[], options?: WorldOptions) => KernelWorld) => void,
+): void {
   test(`${id}: ${title}`, () => {
     const worlds: KernelWorld[] = [];
     scenario((plans, options) => {
@@ -52,7 +56,11 @@ const ended = (w: KernelWorld) => w.records('plan_ended').map((r) => (r.status =
 const marks = (w: KernelWorld) => w.raised('t/Mark@1').map((m) => (m as { s: string }).s);
 const detailsOf = (w: KernelWorld, index = 0) => {
   const { result_ref } = w.records('plan_ended')[index]!;
-  return w.decode('sys/PlanError@1', w.object(result_ref!)!) as { code: string; message: string; details: string | null };
+  return w.decode('sys/PlanError@1', w.object(result_ref!)!) as {
+    code: string;
+    message: string;
+    details: string | null;
+  };
 };
 
 const P = 't/p@1';
@@ -81,7 +89,12 @@ describe('running and deciding', () => {
     const w = make([
       plan(
         P,
-        [emit('e', 'h', { x: 1 }), awaitReceipt('w', 'h', 'r'), raise('say', 't/Out@1', { n: ref('@var:r.y') }), end('done')],
+        [
+          emit('e', 'h', { x: 1 }),
+          awaitReceipt('w', 'h', 'r'),
+          raise('say', 't/Out@1', { n: ref('@var:r.y') }),
+          end('done'),
+        ],
         [edge('e', 'w'), edge('w', 'say'), edge('say', 'done')],
       ),
     ]);
@@ -99,7 +112,11 @@ describe('running and deciding', () => {
     const w = make([
       plan(
         P,
-        [...ids.map((i, n) => emit(i, `h${i}`, { x: n })), ...ids.map((i) => awaitReceipt(`w${i}`, `h${i}`, `r${i}`)), end('join')],
+        [
+          ...ids.map((i, n) => emit(i, `h${i}`, { x: n })),
+          ...ids.map((i) => awaitReceipt(`w${i}`, `h${i}`, `r${i}`)),
+          end('join'),
+        ],
         ids.map((i) => edge(`w${i}`, 'join')),
       ),
     ]);
@@ -129,7 +146,11 @@ describe('running and deciding', () => {
 
   worked('C6', 'a join runs when one of its edges fired', (make) => {
     const w = make([
-      plan(P, [mark('A'), mark('B'), mark('C'), mark('J')], [edge('A', 'B', bool(false)), edge('B', 'J'), edge('C', 'J')]),
+      plan(
+        P,
+        [mark('A'), mark('B'), mark('C'), mark('J')],
+        [edge('A', 'B', bool(false)), edge('B', 'J'), edge('C', 'J')],
+      ),
     ]);
     w.start(P, IN);
     expect(marks(w)).toEqual(['A', 'C', 'J']);
@@ -155,9 +176,14 @@ describe('running and deciding', () => {
 
   worked('C8', 'a decision is latched', (make) => {
     const w = make([
-      plan(P, [assign('X', 'v', nat(1)), assign('Z', 'v', nat(2)), mark('Y')], [edge('X', 'Y', eq(ref('@var:v'), nat(1)))], {
-        invariants: [op('le', ref('@var:v'), nat(2))],
-      }),
+      plan(
+        P,
+        [assign('X', 'v', nat(1)), assign('Z', 'v', nat(2)), mark('Y')],
+        [edge('X', 'Y', eq(ref('@var:v'), nat(1)))],
+        {
+          invariants: [op('le', ref('@var:v'), nat(2))],
+        },
+      ),
     ]);
     w.start(P, IN);
     expect(marks(w)).toEqual(['Y']);
@@ -166,7 +192,11 @@ describe('running and deciding', () => {
 
   worked('C9', 'a guard that divides by zero ends its plan only', (make) => {
     const w = make([
-      plan('t/p@1', [mark('A'), mark('B')], [edge('A', 'B', eq(op('div', { int: 4 }, ref('@plan.input.n')), { int: 1 }))]),
+      plan(
+        't/p@1',
+        [mark('A'), mark('B')],
+        [edge('A', 'B', eq(op('div', { int: 4 }, ref('@plan.input.n')), { int: 1 }))],
+      ),
       plan('t/q@1', [mark('Q')]),
     ]);
     w.start(P, { id: 'r', n: 0 });
@@ -181,7 +211,11 @@ describe('running and deciding', () => {
 
   worked('C10', 'registering a wait does not block other ready steps', (make) => {
     const w = make([
-      plan(P, [emit('e', 'h', { x: 1 }), awaitReceipt('R', 'h', 'r'), mark('B'), end('done')], [edge('R', 'done'), edge('B', 'done')]),
+      plan(
+        P,
+        [emit('e', 'h', { x: 1 }), awaitReceipt('R', 'h', 'r'), mark('B'), end('done')],
+        [edge('R', 'done'), edge('B', 'done')],
+      ),
     ]);
     w.start(P, IN);
     expect(marks(w)).toEqual(['B']);
@@ -192,7 +226,10 @@ describe('running and deciding', () => {
 
 describe('waiting for events', () => {
   worked('C11', 'two plans wait for two schemas', (make) => {
-    const w = make([plan('t/p@1', [awaitEvent('w', 't/Ready@1', 'e')]), plan('t/q@1', [awaitEvent('w', 't/Other@1', 'e')])]);
+    const w = make([
+      plan('t/p@1', [awaitEvent('w', 't/Ready@1', 'e')]),
+      plan('t/q@1', [awaitEvent('w', 't/Other@1', 'e')]),
+    ]);
     w.start('t/p@1', IN);
     w.start('t/q@1', IN);
     w.send('t/Ready@1', { id: 'x' });
@@ -205,7 +242,11 @@ describe('waiting for events', () => {
 
   worked('C12', 'a where that does not hold does not wake', (make) => {
     const w = make([
-      plan(P, [awaitEvent('w', 't/Reply@1', 'e', byMatch), raise('r', 't/Mark@1', { s: ref('@var:e.correlation_id') })], [edge('w', 'r')]),
+      plan(
+        P,
+        [awaitEvent('w', 't/Reply@1', 'e', byMatch), raise('r', 't/Mark@1', { s: ref('@var:e.correlation_id') })],
+        [edge('w', 'r')],
+      ),
     ]);
     w.start(P, IN);
     w.send('t/Reply@1', { correlation_id: 'nope' });
@@ -257,7 +298,9 @@ describe('waiting for events', () => {
   });
 
   worked('C18', 'an instance can satisfy its own wait', (make) => {
-    const w = make([plan(P, [awaitEvent('w', 't/Mark@1', 'e'), mark('r'), end('done')], [edge('w', 'done'), edge('r', 'done')])]);
+    const w = make([
+      plan(P, [awaitEvent('w', 't/Mark@1', 'e'), mark('r'), end('done')], [edge('w', 'done'), edge('r', 'done')]),
+    ]);
     w.start(P, IN);
     expect(w.lastKinds()).toEqual(['plan_start', 'plan_started', 'domain_event', 'plan_ended']);
     // What follows from the wake has the raised event as its cause (kernel.md §8.2).
@@ -294,7 +337,13 @@ describe('waiting for receipts', () => {
     const w = make([
       plan(
         P,
-        [emit('e1', 'h1', { x: 1 }), emit('e2', 'h2', { x: 2 }), awaitReceipt('w2', 'h2', 'r2'), assign('a', 'v', nat(1)), awaitReceipt('w1', 'h1', 'r1')],
+        [
+          emit('e1', 'h1', { x: 1 }),
+          emit('e2', 'h2', { x: 2 }),
+          awaitReceipt('w2', 'h2', 'r2'),
+          assign('a', 'v', nat(1)),
+          awaitReceipt('w1', 'h1', 'r1'),
+        ],
         [edge('w2', 'a'), edge('a', 'w1')],
       ),
     ]);
@@ -311,7 +360,13 @@ describe('waiting for receipts', () => {
     const w = make([
       plan(
         P,
-        [emit('e', 'h', { x: 1 }), awaitReceipt('w1', 'h', 'r1'), awaitReceipt('w2', 'h', 'r2'), mark('m1'), mark('m2')],
+        [
+          emit('e', 'h', { x: 1 }),
+          awaitReceipt('w1', 'h', 'r1'),
+          awaitReceipt('w2', 'h', 'r2'),
+          mark('m1'),
+          mark('m2'),
+        ],
         [edge('w1', 'm1', eq(ref('@var:r1.y'), nat(5))), edge('w2', 'm2', eq(ref('@var:r2.y'), nat(5)))],
       ),
     ]);
@@ -322,11 +377,19 @@ describe('waiting for receipts', () => {
 
   worked('C22', 'an await whose emit was skipped is handle_unknown', (make) => {
     const w = make([
-      plan(P, [mark('a'), emit('e', 'h', { x: 1 }), awaitReceipt('w', 'h', 'r')], [edge('a', 'e', bool(false)), edge('a', 'w')]),
+      plan(
+        P,
+        [mark('a'), emit('e', 'h', { x: 1 }), awaitReceipt('w', 'h', 'r')],
+        [edge('a', 'e', bool(false)), edge('a', 'w')],
+      ),
     ]);
     w.start(P, IN);
     expect(ended(w)).toEqual(['handle_unknown']);
-    expect(detailsOf(w)).toEqual({ code: 'handle_unknown', message: 'handle_unknown', details: '{"at":"/steps/2/for","step":"w"}' });
+    expect(detailsOf(w)).toEqual({
+      code: 'handle_unknown',
+      message: 'handle_unknown',
+      details: '{"at":"/steps/2/for","step":"w"}',
+    });
   });
 
   worked('C23', 'a failed receipt takes the failure branch; its payload cannot be read', (make) => {
@@ -338,7 +401,10 @@ describe('waiting for receipts', () => {
         [edge('w', 'good', status('eq')), edge('w', 'bad', status('ne'))],
       ),
     ];
-    const answer = { status: 'error', error: { code: 'x.y', message: 'no', retryable: null, detail_ref: null } } as const;
+    const answer = {
+      status: 'error',
+      error: { code: 'x.y', message: 'no', retryable: null, detail_ref: null },
+    } as const;
     const w = make(branches(mark('bad')));
     w.start(P, IN);
     w.receipt(w.pending()[0]!, answer);
@@ -353,11 +419,17 @@ describe('waiting for receipts', () => {
 
 describe('the gate', () => {
   worked('C24', 'a policy denial ends the plan and nothing else', (make) => {
-    const w = make([plan(P, [emit('e', 'h', { x: 1 })])], { policy: [{ when: { effect_kind: 't.echo' }, decision: 'deny' }] });
+    const w = make([plan(P, [emit('e', 'h', { x: 1 })])], {
+      policy: [{ when: { effect_kind: 't.echo' }, decision: 'deny' }],
+    });
     w.start(P, IN);
     expect(w.lastKinds()).toEqual(['plan_start', 'plan_started', 'cap_decision', 'policy_decision', 'plan_ended']);
     expect(w.records('cap_decision')[0]!.decision).toBe('allow');
-    expect(w.records('policy_decision')[0]).toMatchObject({ decision: 'deny', rule_index: 0, policy_name: 't/policy@1' });
+    expect(w.records('policy_decision')[0]).toMatchObject({
+      decision: 'deny',
+      rule_index: 0,
+      policy_name: 't/policy@1',
+    });
     expect(ended(w)).toEqual(['policy_denied']);
     expect(detailsOf(w).details).toBe('{"at":"/steps/0","reason":"rule/0","step":"e"}');
     expect(w.send('t/Mark@1', { s: 'still here' }).outcome.kind).toBe('applied');
@@ -365,7 +437,9 @@ describe('the gate', () => {
 
   worked('C25', 'authority is live: a grant that expired or is gone denies a parked plan', (make) => {
     const parked = plan(P, [awaitEvent('w', 't/Ready@1', 'e'), emit('e', 'h', { x: 1 })], [edge('w', 'e')]);
-    const expiring = make([parked], { grants: [{ name: 'cap_t', cap: 't/cap@1', params: {}, expiry_ns: 1_000_000_000 }, ...OTHER_GRANTS] });
+    const expiring = make([parked], {
+      grants: [{ name: 'cap_t', cap: 't/cap@1', params: {}, expiry_ns: 1_000_000_000 }, ...OTHER_GRANTS],
+    });
     expiring.start(P, IN);
     expiring.advance(2_000_000_000n);
     expiring.send('t/Ready@1', { id: 'x' });
@@ -444,7 +518,10 @@ describe('invariants', () => {
 
   worked('C32', 'an invariant broken at the end leaves no result', (make) => {
     const w = make([
-      plan(P, [end('done', { n: 12 })], [], { output: 't/Out@1', invariants: [op('lt', ref('@step:done.n'), nat(10))] }),
+      plan(P, [end('done', { n: 12 })], [], {
+        output: 't/Out@1',
+        invariants: [op('lt', ref('@step:done.n'), nat(10))],
+      }),
     ]);
     w.start(P, IN);
     expect(ended(w)).toEqual(['invariant_violation']);
@@ -466,9 +543,14 @@ describe('invariants', () => {
 
   worked('C34', 'an invariant applies once everything it names is bound', (make) => {
     const w = make([
-      plan(P, [mark('first'), assign('bind', 'n', nat(1)), mark('last')], [edge('first', 'bind'), edge('bind', 'last')], {
-        invariants: [op('lt', ref('@var:n'), nat(1))],
-      }),
+      plan(
+        P,
+        [mark('first'), assign('bind', 'n', nat(1)), mark('last')],
+        [edge('first', 'bind'), edge('bind', 'last')],
+        {
+          invariants: [op('lt', ref('@var:n'), nat(1))],
+        },
+      ),
     ]);
     w.start(P, IN);
     expect(marks(w)).toEqual(['first']);
@@ -477,7 +559,9 @@ describe('invariants', () => {
 
   worked('C35', 'an invariant broken by the first of two emits stops the second', (make) => {
     const w = make([
-      plan(P, [emit('e1', 'h1', { x: 1 }), emit('e2', 'h2', { x: 2 })], [], { invariants: [eq(ref('@step:e1.params.x'), nat(9))] }),
+      plan(P, [emit('e1', 'h1', { x: 1 }), emit('e2', 'h2', { x: 2 })], [], {
+        invariants: [eq(ref('@step:e1.params.x'), nat(9))],
+      }),
     ]);
     w.start(P, IN);
     expect(w.records('effect_intent')).toHaveLength(1);
@@ -499,7 +583,9 @@ describe('invariants', () => {
     const having = (invariant: Node) => [plan(P, [mark('a')], [], { invariants: [invariant] })];
     expect(loadCode(having(eq(ref('@event.x'), nat(1))))).toBe('plan.invariant_event_ref');
     expect(loadCode(having(eq(ref('@var:nope'), nat(1))))).toBe('plan.invariant_unknown_ref');
-    const w = make(having(eq(ref('@var:correlation_id'), txt('a'))), { triggers: [{ event: 't/In@1', plan: P, correlate_by: 'id' }] });
+    const w = make(having(eq(ref('@var:correlation_id'), txt('a'))), {
+      triggers: [{ event: 't/In@1', plan: P, correlate_by: 'id' }],
+    });
     w.send('t/In@1', { id: 'a' });
     expect(ended(w)).toEqual(['ok']);
   });
@@ -549,7 +635,11 @@ describe('races', () => {
     const key = { idempotency_key: op('hash', txt('one timer')) };
     const leader = plan(
       't/l@1',
-      [timer('arm', 'h', 1_000_000_000, key), awaitReceipt('late', 'h', 't'), raise('say', 't/Reply@1', { correlation_id: 'x' })],
+      [
+        timer('arm', 'h', 1_000_000_000, key),
+        awaitReceipt('late', 'h', 't'),
+        raise('say', 't/Reply@1', { correlation_id: 'x' }),
+      ],
       [edge('late', 'say')],
     );
     const w = make([leader, racer(key)]);
@@ -581,7 +671,9 @@ describe('crash and repetition', () => {
 
   worked('C42', 'correlation survives snapshot and crash', (make) => {
     const where = eq(ref('@event.correlation_id'), ref('@var:correlation_id'));
-    const w = make([plan(P, [awaitEvent('w', 't/Reply@1', 'e', where)])], { triggers: [{ event: 't/In@1', plan: P, correlate_by: 'id' }] });
+    const w = make([plan(P, [awaitEvent('w', 't/Reply@1', 'e', where)])], {
+      triggers: [{ event: 't/In@1', plan: P, correlate_by: 'id' }],
+    });
     w.send('t/In@1', { id: 'own' });
     w.snapshot();
     w.reopen();
@@ -632,7 +724,10 @@ describe('crash and repetition', () => {
   worked('C46', 'an unknown receipt is rejected', (make) => {
     const w = make([asking]);
     w.start(P, IN);
-    const answer = w.receipt({ ...w.pending()[0]!, intentHash: new Uint8Array(32).fill(7) }, { emissionSeq: undefined, payload: { y: 1 } });
+    const answer = w.receipt(
+      { ...w.pending()[0]!, intentHash: new Uint8Array(32).fill(7) },
+      { emissionSeq: undefined, payload: { y: 1 } },
+    );
     expect(answer.outcome).toMatchObject({ kind: 'rejected', code: 'receipt.unknown' });
     expect(w.records('ingress_rejected')[0]!.code).toBe('receipt.unknown');
     expect(w.instances()).toHaveLength(1);
@@ -664,7 +759,11 @@ describe('crash and repetition', () => {
 
 describe('changing the manifest', () => {
   const version = (text: string) =>
-    plan(P, [emit('e', 'h', { x: 1 }), awaitReceipt('w', 'h', 'r'), raise('say', 't/Mark@1', { s: text })], [edge('w', 'say')]);
+    plan(
+      P,
+      [emit('e', 'h', { x: 1 }), awaitReceipt('w', 'h', 'r'), raise('say', 't/Mark@1', { s: text })],
+      [edge('w', 'say')],
+    );
   const triggers = [{ event: 't/In@1', plan: P }];
 
   worked('C59', 'an instance finishes under its pin; a removed plan starts no more', (make) => {
@@ -691,7 +790,14 @@ describe('changing the manifest', () => {
     w.send('t/In@1', { id: 'r2' });
     for (const emission of w.pending()) w.receipt(emission, { payload: { y: 1 } });
     expect(marks(w)).toEqual(['old', 'new']);
-    const stale = w.apply({ kind: 'control', command: 'manifest', manifestHash: base, manifestBase: base, patchHash: base, actor: 'x' });
+    const stale = w.apply({
+      kind: 'control',
+      command: 'manifest',
+      manifestHash: base,
+      manifestBase: base,
+      patchHash: base,
+      actor: 'x',
+    });
     expect(stale.outcome).toMatchObject({ kind: 'rejected', code: 'governance.base_stale' });
   });
 });
@@ -700,7 +806,12 @@ describe('projecting triggers', () => {
   worked('C57', 'a trigger projects the arm it wants', (make) => {
     const w = make([plan(P, [mark('ran')])], {
       triggers: [
-        { event: 't/Order@1', plan: P, when: eq(ref('@event.$tag'), txt('Go')), input_expr: { id: ref('@event.$value.id'), n: { null: {} } } },
+        {
+          event: 't/Order@1',
+          plan: P,
+          when: eq(ref('@event.$tag'), txt('Go')),
+          input_expr: { id: ref('@event.$value.id'), n: { null: {} } },
+        },
       ],
     });
     w.send('t/Order@1', { Stop: null });

@@ -55,10 +55,22 @@ export interface StoredObject {
 }
 
 export type Outcome =
-  | { readonly kind: 'applied'; readonly firstSeq: number; readonly lastSeq: number; readonly planId?: number | undefined; readonly eventHash?: Uint8Array | undefined }
+  | {
+      readonly kind: 'applied';
+      readonly firstSeq: number;
+      readonly lastSeq: number;
+      readonly planId?: number | undefined;
+      readonly eventHash?: Uint8Array | undefined;
+    }
   /** The first application of the same ingress, or a receipt of a settled emission (then without `firstSeq`). */
   | { readonly kind: 'duplicate'; readonly firstSeq?: number | undefined }
-  | { readonly kind: 'rejected'; readonly code: string; readonly message: string; readonly firstSeq: number; readonly lastSeq: number }
+  | {
+      readonly kind: 'rejected';
+      readonly code: string;
+      readonly message: string;
+      readonly firstSeq: number;
+      readonly lastSeq: number;
+    }
   /** An early timer offer was passed over; re-arm its row for this wall time. */
   | { readonly kind: 'skipped'; readonly rearmWallNs?: bigint | undefined };
 

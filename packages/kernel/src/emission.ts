@@ -79,7 +79,9 @@ export function timerDueNs(emission: Emission): bigint {
   const decoded = decode(emission.paramsCbor);
   if (!decoded.ok) throw new KernelFault('state.impossible', 'timer params do not decode');
   const params = decoded.value as { deliver_at_ns?: number | bigint; after_ns?: number | bigint };
-  return emission.kind === 'timer.set' ? BigInt(params.deliver_at_ns!) : emission.logicalNowNs + BigInt(params.after_ns!);
+  return emission.kind === 'timer.set'
+    ? BigInt(params.deliver_at_ns!)
+    : emission.logicalNowNs + BigInt(params.after_ns!);
 }
 
 /** The timer's `key`, echoed in its receipt; null when the author gave none. */

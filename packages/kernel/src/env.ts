@@ -65,7 +65,10 @@ export class InstanceEnv implements Env {
         if (step.op === 'emit_effect' && step.effectIdAs === handle) return step.kind;
       }
     }
-    throw new KernelFault('state.impossible', `emission ${emissionSeq} belongs to no handle of instance ${this.#instance.id}`);
+    throw new KernelFault(
+      'state.impossible',
+      `emission ${emissionSeq} belongs to no handle of instance ${this.#instance.id}`,
+    );
   }
 }
 

@@ -36,7 +36,9 @@ export type Admission =
   | { readonly ok: true; readonly emissionSeq: number; readonly intentHash: Uint8Array }
   | { readonly ok: false; readonly denial: Denial };
 
-export type CapVerdict = { readonly ok: true } | { readonly ok: false; readonly code: string; readonly message: string };
+export type CapVerdict =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly code: string; readonly message: string };
 
 const NO_KEY = new Uint8Array(32);
 
@@ -48,7 +50,11 @@ export function admitsPlans(effect: EffectDef): boolean {
 /** Kinds for which sharing is never wanted get a key from their origin (`kernel.md` §9.1). */
 function originKey(request: EffectRequest): Uint8Array {
   const { kind, origin } = request;
-  const derived = kind.startsWith('timer.') || kind === 'approval.request' || kind === 'fabric.send' || kind.startsWith('fabric.send.');
+  const derived =
+    kind.startsWith('timer.') ||
+    kind === 'approval.request' ||
+    kind === 'fabric.send' ||
+    kind.startsWith('fabric.send.');
   return derived ? hashOf([kind, origin.origin_kind, origin.name, origin.plan_id, origin.step_id]) : NO_KEY;
 }
 
@@ -58,7 +64,12 @@ export function admit(state: WorldState, turn: Turn, effect: EffectDef, request:
   const paramsCbor = encodeValue(request.params);
   if (paramsCbor.length > state.config.limits.max_params_bytes) return deny('effect_invalid', 'too_large');
   const idempotencyKey = request.idempotencyKey ?? originKey(request);
-  const intentHash = hashOf({ kind: request.kind, params: paramsCbor, cap: request.cap, idempotency_key: idempotencyKey });
+  const intentHash = hashOf({
+    kind: request.kind,
+    params: paramsCbor,
+    cap: request.cap,
+    idempotency_key: idempotencyKey,
+  });
 
   const grant = catalog.grants.get(request.cap);
   if (grant === undefined) return deny('cap_denied', 'cap.grant_missing');
@@ -94,7 +105,8 @@ export function admit(state: WorldState, turn: Turn, effect: EffectDef, request:
     decision: ruling.decision,
   };
   turn.append(policyRecord);
-  if (ruling.decision === 'deny') return deny('policy_denied', ruling.rule === undefined ? 'default' : `rule/${ruling.rule}`);
+  if (ruling.decision === 'deny')
+    return deny('policy_denied', ruling.rule === undefined ? 'default' : `rule/${ruling.rule}`);
 
   return { ok: true, intentHash, emissionSeq: enqueue(state, turn, request, paramsCbor, idempotencyKey, intentHash) };
 }
@@ -149,7 +161,11 @@ function checkSecrets(
 /** First rule whose given conditions all hold; no rule denies; no policy allows (`kernel.md` §9.7). */
 export function judge(
   policy: PolicyDef | undefined,
-  request: { readonly kind: string; readonly cap: string; readonly origin: { readonly origin_kind: string; readonly name: string } },
+  request: {
+    readonly kind: string;
+    readonly cap: string;
+    readonly origin: { readonly origin_kind: string; readonly name: string };
+  },
   grant: Grant,
 ): { readonly decision: 'allow' | 'deny'; readonly rule: number | undefined } {
   if (policy === undefined) return { decision: 'allow', rule: undefined };
@@ -214,9 +230,11 @@ function enqueue(
 const WALL_MAX_NS = 2n ** 63n - 1n;
 
 /** Estimate of the wall time at which logical time gets to `dueLogicalNs`. */
-export function dueWallNs(stamp: { readonly nowNs: bigint; readonly logicalNowNs: bigint }, dueLogicalNs: bigint): bigint {
+export function dueWallNs(
+  stamp: { readonly nowNs: bigint; readonly logicalNowNs: bigint },
+  dueLogicalNs: bigint,
+): bigint {
   const ahead = dueLogicalNs - stamp.logicalNowNs;
   const due = stamp.nowNs + (ahead > 0n ? ahead : 0n);
   return due > WALL_MAX_NS ? WALL_MAX_NS : due;
 }
-

@@ -30,6 +30,13 @@ export { type PlanFailureCode, planErrorData } from './plan-end.ts';
 export { receiptDigest } from './receipt-digest.ts';
 export type * from './record.ts';
 export { decodeRecord, encodeRecord } from './record-codec.ts';
-export { type RecordedBatch, type ReplayedBatch, type RestoreBase, type RestoreOptions, replayGenesis, restore } from './restore.ts';
+export {
+  type RecordedBatch,
+  type ReplayedBatch,
+  type RestoreBase,
+  type RestoreOptions,
+  replayGenesis,
+  restore,
+} from './restore.ts';
 export type { ObjectSource } from './state.ts';
 export { derivedEntropy } from './turn.ts';

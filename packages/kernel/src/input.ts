@@ -1,4 +1,12 @@
-import { type Catalog, conform, normalizeCbor, resolveType, type Type, type TypeScope, type Value } from '@worldline/air';
+import {
+  type Catalog,
+  conform,
+  normalizeCbor,
+  resolveType,
+  type Type,
+  type TypeScope,
+  type Value,
+} from '@worldline/air';
 import { type CborValue, decode, isWellFormed, utf8 } from '@worldline/canon';
 import type { WorldLimits } from './config.ts';
 import type { Ingress, PlanStartIngress } from './ingress.ts';
@@ -33,7 +41,8 @@ export function checkShape(ingress: Ingress, limits: WorldLimits): Refusal | und
       const r = ingress.receipt;
       const cost = r.costCents;
       if (r.intentHash.length !== 32) return decodeError('intent_hash must be 32 bytes');
-      if (r.emissionSeq !== undefined && !isSeq(r.emissionSeq)) return decodeError('emission_seq must be a sequence number');
+      if (r.emissionSeq !== undefined && !isSeq(r.emissionSeq))
+        return decodeError('emission_seq must be a sequence number');
       if (cost !== undefined && (cost < 0n || cost >= 2n ** 64n)) return decodeError('cost_cents must be a nat');
       if (r.signature.length > 4096) return { code: 'too_large', message: 'signature is over 4096 bytes' };
       const texts = [r.error?.code, r.error?.message, r.error?.detail_ref].filter((t) => typeof t === 'string');
@@ -71,8 +80,11 @@ function checkControl(ingress: Extract<Ingress, { kind: 'control' }>): Refusal |
       return checkHashes('pins', [...ingress.add, ...ingress.remove]);
     case 'manifest':
       return (
-        checkHashes('manifest_hash, manifest_base and patch_hash', [ingress.manifestHash, ingress.manifestBase, ingress.patchHash]) ??
-        checkText('actor', ingress.actor, NAME_BYTES_MAX)
+        checkHashes('manifest_hash, manifest_base and patch_hash', [
+          ingress.manifestHash,
+          ingress.manifestBase,
+          ingress.patchHash,
+        ]) ?? checkText('actor', ingress.actor, NAME_BYTES_MAX)
       );
     case 'config':
       return checkHashes('config_hash', [ingress.configHash]);
@@ -87,7 +99,8 @@ function checkHashes(what: string, hashes: readonly Uint8Array[]): Refusal | und
 
 function checkBindings(ingress: PlanStartIngress, limits: WorldLimits): Refusal | undefined {
   for (const [name, value] of Object.entries(ingress.bindLocals ?? {})) {
-    const refusal = checkText('bind_locals', name, NAME_BYTES_MAX) ?? checkSize(`bind_locals.${name}`, value, limits.max_event_bytes);
+    const refusal =
+      checkText('bind_locals', name, NAME_BYTES_MAX) ?? checkSize(`bind_locals.${name}`, value, limits.max_event_bytes);
     if (refusal !== undefined) return refusal;
   }
   return undefined;
@@ -128,12 +141,14 @@ export function checkStart(catalog: Catalog, ingress: PlanStartIngress): Checked
   if (plan === undefined) return { code: 'plan.unknown', message: `the manifest lists no plan ${ingress.plan}` };
   const input = read(ingress.input, plan.input, catalog.scope, 'input');
   if (isRefusal(input)) return input;
-  const correlation = ingress.correlation === undefined ? undefined : readCorrelation(catalog, plan.name, ingress.correlation);
+  const correlation =
+    ingress.correlation === undefined ? undefined : readCorrelation(catalog, plan.name, ingress.correlation);
   if (correlation !== undefined && isRefusal(correlation)) return correlation;
   const bindLocals = new Map<string, { value: Value; bytes: Uint8Array }>();
   for (const [name, bytes] of Object.entries(ingress.bindLocals ?? {})) {
     const local = plan.locals.get(name);
-    if (local === undefined) return { code: 'plan.input_invalid', message: `bind_locals: ${plan.name} declares no local "${name}"` };
+    if (local === undefined)
+      return { code: 'plan.input_invalid', message: `bind_locals: ${plan.name} declares no local "${name}"` };
     const value = read(bytes, local, catalog.scope, `bind_locals.${name}`);
     if (isRefusal(value)) return value;
     bindLocals.set(name, value);
@@ -141,7 +156,12 @@ export function checkStart(catalog: Catalog, ingress: PlanStartIngress): Checked
   return { input, correlation, bindLocals };
 }
 
-function read(bytes: Uint8Array, schema: string, scope: TypeScope, label: string): { value: Value; bytes: Uint8Array } | Refusal {
+function read(
+  bytes: Uint8Array,
+  schema: string,
+  scope: TypeScope,
+  label: string,
+): { value: Value; bytes: Uint8Array } | Refusal {
   const result = normalizeCbor(bytes, { kind: 'ref', name: schema }, scope, schema);
   if (result.ok) return result.value;
   const first = result.failure[0]!;
@@ -153,9 +173,13 @@ function readCorrelation(catalog: Catalog, plan: string, bytes: Uint8Array): { r
   const decoded = decode(bytes);
   if (!decoded.ok) return { code: 'plan.input_invalid', message: `correlation: ${decoded.failure.code}` };
   const value = scalarOf(decoded.value);
-  if (value === undefined) return { code: 'plan.input_invalid', message: 'correlation: text, integer or bytes expected' };
+  if (value === undefined)
+    return { code: 'plan.input_invalid', message: 'correlation: text, integer or bytes expected' };
   const trigger = catalog.triggers.find((t) => t.plan === plan && t.correlateBy !== undefined);
-  const type = trigger === undefined ? undefined : typeAt({ kind: 'ref', name: trigger.event }, trigger.correlateBy!, catalog.scope);
+  const type =
+    trigger === undefined
+      ? undefined
+      : typeAt({ kind: 'ref', name: trigger.event }, trigger.correlateBy!, catalog.scope);
   if (type === undefined) return { value };
   const fitted = conform(value, type, catalog.scope, 'correlation');
   if (fitted.ok) return { value: fitted.value };

@@ -1,7 +1,16 @@
 import { type Json, literalFromJson, literalToJson, type PlanDef, type Value } from '@worldline/air';
 import { type CborValue, compareUtf8, decode, encode } from '@worldline/canon';
 import { KernelFault } from './fault.ts';
-import { type BufferedReceipt, COMPLETED, Instance, PENDING, SKIPPED, STEP_STATE_NAMES, type StepState, WAITING } from './instance.ts';
+import {
+  type BufferedReceipt,
+  COMPLETED,
+  Instance,
+  PENDING,
+  SKIPPED,
+  STEP_STATE_NAMES,
+  type StepState,
+  WAITING,
+} from './instance.ts';
 import type { EffectErrorData, EffectStatus } from './record.ts';
 
 /** Instance nodes of a snapshot (`plans.md` §14, `docs/formats/snapshot.md`). */
@@ -13,7 +22,8 @@ function valueMap(map: ReadonlyMap<string, Value>): CborValue {
 }
 
 export function encodeInstance(instance: Instance, plan: PlanDef): Uint8Array {
-  const byStepId = (a: [number, unknown], b: [number, unknown]) => compareUtf8(plan.steps[a[0]]!.id, plan.steps[b[0]]!.id);
+  const byStepId = (a: [number, unknown], b: [number, unknown]) =>
+    compareUtf8(plan.steps[a[0]]!.id, plan.steps[b[0]]!.id);
   return encode({
     id: instance.id,
     name: instance.name,
@@ -45,7 +55,12 @@ export function encodeInstance(instance: Instance, plan: PlanDef): Uint8Array {
       .map(([step, emissionSeq]) => ({ step_id: plan.steps[step]!.id, emission_seq: emissionSeq })),
     event_waits: [...instance.eventWaits.values()]
       .sort((a, b) => a.waitId - b.waitId)
-      .map((w) => ({ wait_id: w.waitId, step_id: w.stepId, schema: w.schema, match: w.match as CborValue | undefined })),
+      .map((w) => ({
+        wait_id: w.waitId,
+        step_id: w.stepId,
+        schema: w.schema,
+        match: w.match as CborValue | undefined,
+      })),
     children: [],
     plan_waits: [],
   });
@@ -60,7 +75,11 @@ interface StoredNode {
   readonly correlation?: Uint8Array;
   readonly env: { readonly input: Json; readonly vars: Record<string, Json>; readonly steps: Record<string, Json> };
   readonly step_states: readonly { readonly step_id: string; readonly state: string }[];
-  readonly effect_handles: readonly { readonly handle: string; readonly emission_seq: number; readonly intent_hash: Uint8Array }[];
+  readonly effect_handles: readonly {
+    readonly handle: string;
+    readonly emission_seq: number;
+    readonly intent_hash: Uint8Array;
+  }[];
   readonly receipt_buffer: readonly {
     readonly emission_seq: number;
     readonly status: EffectStatus;
@@ -82,7 +101,10 @@ interface StoredNode {
  * @param planOf - the pinned definition: by manifest hash and plan name.
  * @throws KernelFault `object.corrupt` when the node is not what `encodeInstance` writes.
  */
-export function decodeInstance(bytes: Uint8Array, planOf: (manifestHash: Uint8Array, name: string) => PlanDef): Instance {
+export function decodeInstance(
+  bytes: Uint8Array,
+  planOf: (manifestHash: Uint8Array, name: string) => PlanDef,
+): Instance {
   const decoded = decode(bytes);
   if (!decoded.ok) throw new KernelFault('object.corrupt', `instance node: ${decoded.failure.code}`);
   const node = decoded.value as unknown as StoredNode;
@@ -110,11 +132,18 @@ export function decodeInstance(bytes: Uint8Array, planOf: (manifestHash: Uint8Ar
   node.step_states.forEach(({ step_id, state }) => {
     instance.states[at(step_id)] = stateOf(state);
   });
-  for (const h of node.effect_handles) instance.handles.set(h.handle, { emissionSeq: h.emission_seq, intentHash: h.intent_hash });
+  for (const h of node.effect_handles)
+    instance.handles.set(h.handle, { emissionSeq: h.emission_seq, intentHash: h.intent_hash });
   for (const r of node.receipt_buffer) instance.receipts.set(r.emission_seq, receiptOf(r));
   for (const w of node.receipt_waits) instance.receiptWaits.set(at(w.step_id), w.emission_seq);
   for (const w of node.event_waits) {
-    instance.eventWaits.set(at(w.step_id), { waitId: w.wait_id, planId: node.id, stepId: w.step_id, schema: w.schema, match: w.match });
+    instance.eventWaits.set(at(w.step_id), {
+      waitId: w.wait_id,
+      planId: node.id,
+      stepId: w.step_id,
+      schema: w.schema,
+      match: w.match,
+    });
   }
   return instance;
 }

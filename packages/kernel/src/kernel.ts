@@ -7,7 +7,14 @@ import { decodeConfig, type WorldConfig } from './config.ts';
 import { type Emission, timerDueNs } from './emission.ts';
 import { KernelFault } from './fault.ts';
 import { type CapVerdict, checkGrant, dueWallNs } from './gate.ts';
-import type { GenesisIngress, Ingress, ReceiptIngress, SnapshotIngress, StampProposal, TimerIngress } from './ingress.ts';
+import type {
+  GenesisIngress,
+  Ingress,
+  ReceiptIngress,
+  SnapshotIngress,
+  StampProposal,
+  TimerIngress,
+} from './ingress.ts';
 import { ingressDigest } from './ingress-digest.ts';
 import { type CheckedStart, checkShape, checkStart, isRefusal, REASON_BYTES_MAX, type Refusal } from './input.ts';
 import type { EventWait, Instance } from './instance.ts';
@@ -159,7 +166,12 @@ export class Kernel {
   }
 
   /** Expiry and enforcer again, without recording anything; for adapters that change a request after dispatch. */
-  recheckCap(grantName: string, kind: string, paramsCbor: Uint8Array, origin: { kind: 'plan' | 'reducer'; name: string }): CapVerdict {
+  recheckCap(
+    grantName: string,
+    kind: string,
+    paramsCbor: Uint8Array,
+    origin: { kind: 'plan' | 'reducer'; name: string },
+  ): CapVerdict {
     const grant = this.#state.catalog.grants.get(grantName);
     const effect = this.#state.catalog.effects.get(kind)?.def;
     if (grant === undefined) return { ok: false, code: 'cap.grant_missing', message: `no grant ${grantName}` };
@@ -185,7 +197,8 @@ export class Kernel {
 
   /** The oldest `count` tentative batches are durable. */
   accept(count: number): void {
-    if (count > this.#tentative.length) throw new Error(`${count} batches accepted, ${this.#tentative.length} are tentative`);
+    if (count > this.#tentative.length)
+      throw new Error(`${count} batches accepted, ${this.#tentative.length} are tentative`);
     this.#tentative.splice(0, count);
     if (this.#tentative.length === 0 && this.#snapshotTaken !== undefined) {
       this.#state.unsaved.clear();
@@ -228,7 +241,8 @@ export class Kernel {
 
     const known = ingress.ingressId === undefined ? undefined : this.#state.ingressMemory.find(ingress.ingressId);
     if (known !== undefined) {
-      if (bytesEqual(known.digest, ingressDigest(ingress))) return this.#skip(ingress, { kind: 'duplicate', firstSeq: known.firstSeq });
+      if (bytesEqual(known.digest, ingressDigest(ingress)))
+        return this.#skip(ingress, { kind: 'duplicate', firstSeq: known.firstSeq });
       const refusal = { code: 'ingress.conflict', message: 'this ingress_id was used for another ingress' };
       return this.#reject(ingress, stamp, refusal, false);
     }
@@ -244,7 +258,9 @@ export class Kernel {
       case 'plan_start': {
         const checked = checkStart(this.#state.catalog, ingress);
         if (isRefusal(checked)) return this.#reject(ingress, stamp, checked, true);
-        return this.#settle(ingress, stamp, (turn) => this.#startManually(turn, ingress.plan, checked, ingress.ingressId));
+        return this.#settle(ingress, stamp, (turn) =>
+          this.#startManually(turn, ingress.plan, checked, ingress.ingressId),
+        );
       }
       case 'control':
         return this.#control(ingress, stamp);
@@ -270,7 +286,9 @@ export class Kernel {
       }
       case 'manifest': {
         const refusal = this.#manifestRefusal(ingress);
-        return refusal === undefined ? this.#settle(ingress, stamp, (turn) => this.#switchManifest(turn, ingress)) : refuse(refusal);
+        return refusal === undefined
+          ? this.#settle(ingress, stamp, (turn) => this.#switchManifest(turn, ingress))
+          : refuse(refusal);
       }
       case 'config': {
         const bytes = this.#state.objects.get(ingress.configHash);
@@ -296,11 +314,17 @@ export class Kernel {
     const loaded = loadStored(ingress.manifestHash, (hash) => this.#state.objects.get(hash));
     if (loaded.ok) return undefined;
     const first = loaded.failure[0];
-    return { code: 'manifest.validation', message: first === undefined ? 'the manifest does not load' : `${first.code}: ${first.message}` };
+    return {
+      code: 'manifest.validation',
+      message: first === undefined ? 'the manifest does not load' : `${first.code}: ${first.message}`,
+    };
   }
 
   /** Effective for the next ingress; running instances keep their pin (`kernel.md` §2.2). */
-  #switchManifest(turn: Turn, change: { manifestHash: Uint8Array; manifestBase: Uint8Array; patchHash: Uint8Array; actor: string }): void {
+  #switchManifest(
+    turn: Turn,
+    change: { manifestHash: Uint8Array; manifestBase: Uint8Array; patchHash: Uint8Array; actor: string },
+  ): void {
     turn.append({
       record_kind: 'governance',
       event: 'direct_applied',
@@ -320,11 +344,17 @@ export class Kernel {
   }
 
   #stamp(proposal: StampProposal, atLeastNs = 0n): Stamp {
-    if (proposal.entropy.length !== 64) throw new KernelFault('entropy.error', `${proposal.entropy.length} bytes of entropy, 64 expected`);
+    if (proposal.entropy.length !== 64)
+      throw new KernelFault('entropy.error', `${proposal.entropy.length} bytes of entropy, 64 expected`);
     let logicalNowNs = this.#state.logicalNowNs;
     if (proposal.logicalNs > logicalNowNs) logicalNowNs = proposal.logicalNs;
     if (atLeastNs > logicalNowNs) logicalNowNs = atLeastNs;
-    return { nowNs: proposal.nowNs, logicalNowNs, entropy: proposal.entropy, manifestHash: this.#state.catalog.manifestHash };
+    return {
+      nowNs: proposal.nowNs,
+      logicalNowNs,
+      entropy: proposal.entropy,
+      manifestHash: this.#state.catalog.manifestHash,
+    };
   }
 
   // Event, inbox
@@ -333,7 +363,8 @@ export class Kernel {
     const { schema } = ingress;
     const refuse = (code: string, message: string) => this.#reject(ingress, stamp, { code, message }, true);
     if (RESERVED_SCHEMAS.has(schema)) return refuse('schema.reserved', `${schema} is produced only by the runtime`);
-    if (!this.#state.catalog.schemas.has(schema)) return refuse('schema.unknown', `the manifest lists no schema ${schema}`);
+    if (!this.#state.catalog.schemas.has(schema))
+      return refuse('schema.unknown', `the manifest lists no schema ${schema}`);
     const read = normalizeCbor(ingress.value, { kind: 'ref', name: schema }, this.#state.catalog.scope, schema);
     if (!read.ok) {
       const first = read.failure[0]!;
@@ -345,7 +376,12 @@ export class Kernel {
       ingress,
       stamp,
       (turn) => {
-        publish(this.#state, turn, { schema, valueCbor, key: ingress.key, value }, { origin: 'external', ingress_id: ingress.ingressId });
+        publish(
+          this.#state,
+          turn,
+          { schema, valueCbor, key: ingress.key, value },
+          { origin: 'external', ingress_id: ingress.ingressId },
+        );
       },
       { eventHash: hash },
     );
@@ -356,7 +392,8 @@ export class Kernel {
     if (RESERVED_SCHEMAS.has(schema) && schema !== 'sys/FabricMessage@1') {
       return { code: 'schema.reserved', message: `${schema} is produced only by the runtime` };
     }
-    if (!this.#state.catalog.schemas.has(schema)) return { code: 'schema.unknown', message: `the manifest lists no schema ${schema}` };
+    if (!this.#state.catalog.schemas.has(schema))
+      return { code: 'schema.unknown', message: `the manifest lists no schema ${schema}` };
     const read = normalizeCbor(ingress.value, { kind: 'ref', name: schema }, this.#state.catalog.scope, schema);
     if (!read.ok) return { code: 'event.invalid', message: `${read.failure[0]!.code}: ${read.failure[0]!.message}` };
     return { code: 'inbox.unrouted', message: `no routing.inboxes entry for source ${ingress.source}` };
@@ -371,7 +408,13 @@ export class Kernel {
     if (binding.kind === 'refused') return this.#reject(ingress, stamp, binding.refusal, true);
     const { emission } = binding;
     if (verdict.reject !== undefined) {
-      return this.#reject(ingress, stamp, { code: verdict.reject, message: `adapter ${receipt.adapterId}` }, true, emission);
+      return this.#reject(
+        ingress,
+        stamp,
+        { code: verdict.reject, message: `adapter ${receipt.adapterId}` },
+        true,
+        emission,
+      );
     }
     const accepted = acceptReceipt(this.#state, emission, ingress);
     if (isRefusal(accepted)) return this.#reject(ingress, stamp, accepted, true, emission);
@@ -381,8 +424,14 @@ export class Kernel {
   #timer(ingress: TimerIngress, stamp: Stamp): Applied {
     const emission = this.#state.emissions.get(ingress.emissionSeq);
     if (emission === undefined || emission.class !== 'timer') {
-      if (ingress.emissionSeq < this.#state.height && emission === undefined) return this.#skip(ingress, { kind: 'duplicate' });
-      return this.#reject(ingress, stamp, { code: 'receipt.unknown', message: `emission ${ingress.emissionSeq} is no timer` }, true);
+      if (ingress.emissionSeq < this.#state.height && emission === undefined)
+        return this.#skip(ingress, { kind: 'duplicate' });
+      return this.#reject(
+        ingress,
+        stamp,
+        { code: 'receipt.unknown', message: `emission ${ingress.emissionSeq} is no timer` },
+        true,
+      );
     }
     const due = timerDueNs(emission);
     if (due - stamp.logicalNowNs > EARLY_TOLERANCE_NS) {
@@ -405,7 +454,10 @@ export class Kernel {
       plan,
       input_cbor: checked.input.bytes,
       correlation: correlation === undefined ? undefined : encodeValue(correlation),
-      bind_locals: locals.size === 0 ? undefined : Object.fromEntries([...checked.bindLocals].map(([name, { bytes }]) => [name, bytes])),
+      bind_locals:
+        locals.size === 0
+          ? undefined
+          : Object.fromEntries([...checked.bindLocals].map(([name, { bytes }]) => [name, bytes])),
       plan_id: this.#state.nextPlanId,
       ingress_id: ingressId,
     });
@@ -420,7 +472,10 @@ export class Kernel {
     return { planId };
   }
 
-  #cancel(turn: Turn, cancel: { planId: number; reason: string; actor: string; ingressId?: string | undefined }): { planId: number } {
+  #cancel(
+    turn: Turn,
+    cancel: { planId: number; reason: string; actor: string; ingressId?: string | undefined },
+  ): { planId: number } {
     const instance = this.#state.instance(cancel.planId)!;
     const seq = turn.append({
       record_kind: 'plan_cancel',
@@ -461,12 +516,23 @@ export class Kernel {
     } catch (error) {
       turn.undo.rollback();
       if (error instanceof Runaway) {
-        return this.#reject(ingress, stamp, { code: 'kernel.runaway', message: 'too many tasks or entries for one ingress' }, true);
+        return this.#reject(
+          ingress,
+          stamp,
+          { code: 'kernel.runaway', message: 'too many tasks or entries for one ingress' },
+          true,
+        );
       }
       throw error;
     }
     const lastSeq = turn.nextSeq - 1;
-    const outcome: Outcome = { kind: 'applied', firstSeq: turn.firstSeq, lastSeq, planId: started?.planId, eventHash: extra.eventHash };
+    const outcome: Outcome = {
+      kind: 'applied',
+      firstSeq: turn.firstSeq,
+      lastSeq,
+      planId: started?.planId,
+      eventHash: extra.eventHash,
+    };
     return this.#close(turn, envelopeOf(ingress, true), outcome, true, extra.index);
   }
 
@@ -514,7 +580,9 @@ export class Kernel {
     if (ingress.inboxSeq === undefined) return { outcome, records: [], objects: [] };
     const before = this.#position();
     this.#state.cursor = ingress.inboxSeq;
-    const batch = this.#seal({ kind: 'skip', inboxSeq: ingress.inboxSeq }, undefined, [], { inboxCursor: ingress.inboxSeq });
+    const batch = this.#seal({ kind: 'skip', inboxSeq: ingress.inboxSeq }, undefined, [], {
+      inboxCursor: ingress.inboxSeq,
+    });
     this.#tentative.push({ turn: undefined, before });
     return { outcome, batch, records: [], objects: [] };
   }
@@ -530,7 +598,14 @@ export class Kernel {
     }
     if (inboxSeq !== undefined) state.cursor = inboxSeq;
     const { emitted, timers, settled, released } = turn;
-    const batch = this.#seal(envelope, turn.stamp, turn.entries, { inboxCursor: inboxSeq, emitted, timers, settled, released, index });
+    const batch = this.#seal(envelope, turn.stamp, turn.entries, {
+      inboxCursor: inboxSeq,
+      emitted,
+      timers,
+      settled,
+      released,
+      index,
+    });
     this.#tentative.push({ turn, before });
     return { outcome, batch, records: turn.records, objects: turn.objects };
   }
@@ -548,7 +623,15 @@ export class Kernel {
   ): Batch {
     const state = this.#state;
     const firstSeq = state.height;
-    const body = encodeBatchBody({ v: 1, firstSeq, epoch: this.#replayedEpoch ?? this.#epoch, cursor: state.cursor, ingress, stamp, entries });
+    const body = encodeBatchBody({
+      v: 1,
+      firstSeq,
+      epoch: this.#replayedEpoch ?? this.#epoch,
+      cursor: state.cursor,
+      ingress,
+      stamp,
+      entries,
+    });
     state.chain = nextChain(state.chain, body);
     state.height = firstSeq + entries.length;
     return {
@@ -589,14 +672,19 @@ export class Kernel {
     return this.#genesisBatch(ingress, { ...this.#stamp(proposal), logicalNowNs: origin ?? proposal.nowNs });
   }
 
-  #genesisBatch(ingress: { readonly manifestHash: Uint8Array; readonly configHash: Uint8Array }, stamp: Stamp): Applied {
+  #genesisBatch(
+    ingress: { readonly manifestHash: Uint8Array; readonly configHash: Uint8Array },
+    stamp: Stamp,
+  ): Applied {
     const state = this.#state;
     const before = this.#position();
     const turn = this.#newTurn(stamp);
     turn.append({ record_kind: 'manifest', manifest_hash: ingress.manifestHash, config_hash: ingress.configHash });
     state.logicalNowNs = stamp.logicalNowNs;
     state.lastNowNs = stamp.nowNs;
-    const batch = this.#seal({ kind: 'genesis' }, stamp, turn.entries, { index: { configHash: ingress.configHash, activate: true } });
+    const batch = this.#seal({ kind: 'genesis' }, stamp, turn.entries, {
+      index: { configHash: ingress.configHash, activate: true },
+    });
     this.#tentative.push({ turn, before });
     return { outcome: { kind: 'applied', firstSeq: 0, lastSeq: 0 }, batch, records: turn.records, objects: [] };
   }
@@ -658,9 +746,15 @@ export class Kernel {
         });
       }
       case 'plan_cancel':
-        if (this.#state.instance(root.plan_id) === undefined) return corrupt(`plan_cancel at ${body.firstSeq} names no live instance`);
+        if (this.#state.instance(root.plan_id) === undefined)
+          return corrupt(`plan_cancel at ${body.firstSeq} names no live instance`);
         return again((turn) => {
-          this.#cancel(turn, { planId: root.plan_id, reason: root.reason, actor: root.actor, ingressId: root.ingress_id });
+          this.#cancel(turn, {
+            planId: root.plan_id,
+            reason: root.reason,
+            actor: root.actor,
+            ingressId: root.ingress_id,
+          });
         });
       case 'custom':
         return again((turn) => this.#custom(turn, root.tag, root.data));
@@ -684,7 +778,11 @@ export class Kernel {
     return { outcome: { kind: 'skipped' }, batch, records: [], objects: [] };
   }
 
-  #replayRejected(body: BatchBody, root: Extract<JournalRecord, { record_kind: 'ingress_rejected' }>, stamp: Stamp): Applied {
+  #replayRejected(
+    body: BatchBody,
+    root: Extract<JournalRecord, { record_kind: 'ingress_rejected' }>,
+    stamp: Stamp,
+  ): Applied {
     const turn = this.#newTurn(stamp);
     turn.append(root);
     // A conflict leaves the first ingress of that id known.

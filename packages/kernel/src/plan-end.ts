@@ -33,7 +33,10 @@ export interface FailureDetail {
 }
 
 /** `sys/PlanError@1` as data. No data value ever appears in it, so replay gives the same bytes. */
-export function planErrorData(code: PlanFailureCode, detail: FailureDetail): { code: string; message: string; details: string | null } {
+export function planErrorData(
+  code: PlanFailureCode,
+  detail: FailureDetail,
+): { code: string; message: string; details: string | null } {
   const members: [string, string | undefined][] = [
     ['at', detail.at],
     ['reason', detail.reason],
@@ -43,11 +46,18 @@ export function planErrorData(code: PlanFailureCode, detail: FailureDetail): { c
   return {
     code,
     message: detail.reason === undefined ? code : `${code}: ${detail.reason}`,
-    details: given.length === 0 ? null : `{${given.map(([k, v]) => `${JSON.stringify(k)}:${JSON.stringify(v)}`).join(',')}}`,
+    details:
+      given.length === 0 ? null : `{${given.map(([k, v]) => `${JSON.stringify(k)}:${JSON.stringify(v)}`).join(',')}}`,
   };
 }
 
-export function endWithFailure(state: WorldState, turn: Turn, instance: Instance, code: PlanFailureCode, detail: FailureDetail): void {
+export function endWithFailure(
+  state: WorldState,
+  turn: Turn,
+  instance: Instance,
+  code: PlanFailureCode,
+  detail: FailureDetail,
+): void {
   const error = planErrorData(code, detail);
   const resultRef = turn.store(encode(error));
   retire(state, turn, instance);

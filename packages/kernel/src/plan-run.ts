@@ -1,8 +1,32 @@
-import { type Catalog, conform, encodeValue, type Expr, evaluate, evaluateSlot, hash as hashValue, type PlanDef, type Slot, type Step, text, type Type, type Value } from '@worldline/air';
+import {
+  type Catalog,
+  conform,
+  type Expr,
+  encodeValue,
+  evaluate,
+  evaluateSlot,
+  hash as hashValue,
+  type PlanDef,
+  type Slot,
+  type Step,
+  type Type,
+  text,
+  type Value,
+} from '@worldline/air';
 import { bytesEqual, hashText, parseHashText, pointer } from '@worldline/canon';
 import { InstanceEnv } from './env.ts';
 import { admit, admitsPlans } from './gate.ts';
-import { COMPLETED, type EventWait, type Instance, makeSchedule, READY, type Schedule, SKIPPED, smallest, WAITING } from './instance.ts';
+import {
+  COMPLETED,
+  type EventWait,
+  type Instance,
+  makeSchedule,
+  READY,
+  type Schedule,
+  SKIPPED,
+  smallest,
+  WAITING,
+} from './instance.ts';
 import { endOk, endWithFailure, type FailureDetail, type PlanFailureCode } from './plan-end.ts';
 import { boundName, type PlanProgram, programOf } from './program.ts';
 import { publish } from './publish.ts';
@@ -177,7 +201,8 @@ class PlanRun {
 
   #emit(i: number, step: EmitStep): void {
     const evaluated = this.#slot(i, 'params', step.params);
-    const keyValue = step.idempotencyKey === undefined ? undefined : this.#slot(i, 'idempotency_key', step.idempotencyKey);
+    const keyValue =
+      step.idempotencyKey === undefined ? undefined : this.#slot(i, 'idempotency_key', step.idempotencyKey);
     const effect = this.#state.catalog.effects.get(step.kind)?.def;
     if (effect === undefined) this.#failAt(i, 'effect_invalid', 'kind', 'effect.kind_unsupported');
     if (!admitsPlans(effect)) this.#failAt(i, 'effect_invalid', 'kind', 'effect.origin_denied');
@@ -229,12 +254,22 @@ class PlanRun {
     for (const { ref: root, path } of wait.roots) {
       const bound = root.root === 'var' ? this.#env.variable(root.name!) : this.#env.step(root.name!);
       if (bound === undefined) {
-        return this.#fail('expr_error', { at: pointer(['steps', i, 'where', ...path]), reason: 'missing_ref', step: step.id });
+        return this.#fail('expr_error', {
+          at: pointer(['steps', i, 'where', ...path]),
+          reason: 'missing_ref',
+          step: step.id,
+        });
       }
     }
     const waitId = this.#state.nextWaitId;
     this.#turn.undo.assign(this.#state, 'nextWaitId', waitId + 1);
-    const entry: EventWait = { waitId, planId: this.#instance.id, stepId: step.id, schema: step.event, match: this.#match(i) };
+    const entry: EventWait = {
+      waitId,
+      planId: this.#instance.id,
+      stepId: step.id,
+      schema: step.event,
+      match: this.#match(i),
+    };
     this.#wait(i);
     this.#turn.undo.setMap(this.#instance.eventWaits, i, entry);
     this.#state.addWait(entry, this.#turn.undo);
@@ -261,7 +296,8 @@ class PlanRun {
     const fitted = conform(evaluated, ref(step.event), this.#pinned.scope, step.event);
     if (!fitted.ok) this.#failAt(i, 'event_invalid', 'value', fitted.failure[0]!.code);
     const valueCbor = encodeValue(fitted.value);
-    if (valueCbor.length > this.#state.config.limits.max_event_bytes) this.#failAt(i, 'event_invalid', 'value', 'too_large');
+    if (valueCbor.length > this.#state.config.limits.max_event_bytes)
+      this.#failAt(i, 'event_invalid', 'value', 'too_large');
     if (RESERVED_SCHEMAS.has(step.event)) this.#failAt(i, 'event_invalid', 'value', 'schema.reserved');
     const pinned = this.#pinned.schemas.get(step.event)!.hash;
     const active = this.#state.catalog.schemas.get(step.event)?.hash;
@@ -328,7 +364,11 @@ class PlanRun {
       if (!applicable) return;
       const verdict = evaluate(invariant.expr, this.#env);
       if (verdict.ok && verdict.value.kind === 'bool' && verdict.value.value) return;
-      const failed = !verdict.ok ? verdict.failure : verdict.value.kind === 'bool' ? undefined : { code: 'type_mismatch', path: [] };
+      const failed = !verdict.ok
+        ? verdict.failure
+        : verdict.value.kind === 'bool'
+          ? undefined
+          : { code: 'type_mismatch', path: [] };
       this.#fail('invariant_violation', {
         at: pointer(['invariants', k, ...(failed?.path ?? [])]),
         reason: failed === undefined ? `invariants/${k}` : `invariants/${k}: ${failed.code}`,

@@ -154,7 +154,11 @@ function qualifies(expr: Expr, binders: ReadonlyMap<string, readonly number[]>):
   return fixedAgainst(a, b, binders) ?? fixedAgainst(b, a, binders);
 }
 
-function fixedAgainst(field: Expr, value: Expr, binders: ReadonlyMap<string, readonly number[]>): MatchCandidate | undefined {
+function fixedAgainst(
+  field: Expr,
+  value: Expr,
+  binders: ReadonlyMap<string, readonly number[]>,
+): MatchCandidate | undefined {
   if (field.form !== 'ref' || field.root !== 'event' || field.path.length === 0) return undefined;
   const settled: number[] = [];
   for (const { ref } of exprRefs(value)) {

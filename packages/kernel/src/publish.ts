@@ -40,7 +40,11 @@ export const NO_ENV: Env = {
   receipt: () => undefined,
 };
 
-export function eventHash(event: { readonly schema: string; readonly valueCbor: Uint8Array; readonly key?: Uint8Array | undefined }): Uint8Array {
+export function eventHash(event: {
+  readonly schema: string;
+  readonly valueCbor: Uint8Array;
+  readonly key?: Uint8Array | undefined;
+}): Uint8Array {
   return hashOf({ schema: event.schema, value: event.valueCbor, key: event.key });
 }
 
@@ -84,7 +88,8 @@ function wakeWaiters(state: WorldState, turn: Turn, schema: string, event: Value
     const plan = state.planOf(instance.manifestHash, instance.name);
     const step = plan.steps.findIndex((s) => s.id === wait.stepId);
     const definition = plan.steps[step]!;
-    if (definition.op !== 'await_event') throw new KernelFault('state.impossible', `wait ${wait.waitId} names no await_event`);
+    if (definition.op !== 'await_event')
+      throw new KernelFault('state.impossible', `wait ${wait.waitId} names no await_event`);
     if (definition.where !== undefined) {
       const verdict = evaluate(definition.where, new InstanceEnv(instance, plan, pinned, event));
       // An error means no match: a foreign event can never end a plan (`expressions.md` §10).
@@ -197,4 +202,3 @@ export function startInstance(state: WorldState, turn: Turn, start: Start): numb
   else turn.enqueue(id);
   return id;
 }
-

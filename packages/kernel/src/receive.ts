@@ -1,8 +1,8 @@
 import { normalizeCbor, type Type } from '@worldline/air';
 import { bytesEqual, encode } from '@worldline/canon';
 import { type Emission, timerKey } from './emission.ts';
-import type { Refusal } from './input.ts';
 import type { ReceiptIngress } from './ingress.ts';
+import type { Refusal } from './input.ts';
 import type { Instance } from './instance.ts';
 import type { Disposition, EffectReceipt, IntentOrigin } from './record.ts';
 import type { WorldState } from './state.ts';
@@ -28,12 +28,17 @@ export function bindReceipt(state: WorldState, intentHash: Uint8Array, emissionS
     if (emission !== undefined) {
       return bytesEqual(emission.intentHash, intentHash)
         ? { kind: 'bound', emission }
-        : { kind: 'refused', refusal: { code: 'receipt.intent_mismatch', message: `emission ${emissionSeq} has another intent` } };
+        : {
+            kind: 'refused',
+            refusal: { code: 'receipt.intent_mismatch', message: `emission ${emissionSeq} has another intent` },
+          };
     }
     // Every seq below head is past: whatever it was, it is not open any more.
     if (emissionSeq < state.height) return { kind: 'duplicate' };
   }
-  const settled = state.receiptsRecent.some((r) => bytesEqual(r.intentHash, intentHash) && (emissionSeq === undefined || r.emissionSeq === emissionSeq));
+  const settled = state.receiptsRecent.some(
+    (r) => bytesEqual(r.intentHash, intentHash) && (emissionSeq === undefined || r.emissionSeq === emissionSeq),
+  );
   if (settled) return { kind: 'duplicate' };
   return { kind: 'refused', refusal: { code: 'receipt.unknown', message: 'no open emission has this intent' } };
 }
@@ -41,7 +46,11 @@ export function bindReceipt(state: WorldState, intentHash: Uint8Array, emissionS
 export type AcceptedReceipt = Omit<EffectReceipt, 'record_kind' | 'disposition'>;
 
 /** The payload check of §10.2: what is recorded, or why a manual receipt is refused. */
-export function acceptReceipt(state: WorldState, emission: Emission, ingress: ReceiptIngress): AcceptedReceipt | Refusal {
+export function acceptReceipt(
+  state: WorldState,
+  emission: Emission,
+  ingress: ReceiptIngress,
+): AcceptedReceipt | Refusal {
   const { receipt, verdict } = ingress;
   const manual = receipt.adapterId.startsWith(MANUAL_PREFIX);
   const payload = receipt.payloadCbor === undefined ? undefined : readPayload(state, emission, receipt.payloadCbor);
@@ -57,7 +66,11 @@ export function acceptReceipt(state: WorldState, emission: Emission, ingress: Re
     if (payload !== undefined && payload.ok) return { ...base, status: 'ok', payload_cbor: payload.bytes };
     const why = payload === undefined ? 'payload missing' : payload.why;
     if (manual) return { code: 'receipt.payload_invalid', message: why };
-    return { ...base, status: 'error', error: { code: 'adapter.bad_payload', message: why, retryable: null, detail_ref: null } };
+    return {
+      ...base,
+      status: 'error',
+      error: { code: 'adapter.bad_payload', message: why, retryable: null, detail_ref: null },
+    };
   }
   if (manual && payload !== undefined && !payload.ok) return { code: 'receipt.payload_invalid', message: payload.why };
   return {
@@ -122,7 +135,14 @@ function dispositionOf(state: WorldState, origin: IntentOrigin, emissionSeq: num
   return [...instance.receiptWaits.values()].includes(emissionSeq) ? 'applied' : 'buffered';
 }
 
-function hand(state: WorldState, turn: Turn, instance: Instance, emissionSeq: number, receipt: AcceptedReceipt, cause: number): void {
+function hand(
+  state: WorldState,
+  turn: Turn,
+  instance: Instance,
+  emissionSeq: number,
+  receipt: AcceptedReceipt,
+  cause: number,
+): void {
   state.touch(instance, turn.undo);
   turn.undo.setMap(instance.receipts, emissionSeq, {
     emissionSeq,

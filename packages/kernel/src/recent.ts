@@ -125,7 +125,10 @@ export class IngressMemory {
   }
 
   /** @param chunks - decoded chunk nodes in order, each with the hash it was stored under. */
-  static restore(next: number, chunks: readonly { hash: Uint8Array; entries: readonly KnownIngress[] }[]): IngressMemory {
+  static restore(
+    next: number,
+    chunks: readonly { hash: Uint8Array; entries: readonly KnownIngress[] }[],
+  ): IngressMemory {
     const memory = new IngressMemory();
     memory.#next = next;
     const firstChunk = memory.#firstChunk();

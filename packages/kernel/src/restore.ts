@@ -84,7 +84,10 @@ export function replayGenesis(options: RestoreOptions, batches: Iterable<Recorde
       if (kernel === undefined) {
         const root = genesisRecord(batch);
         if (!root.ok) return root;
-        const state = genesisState(options.objects, { manifestHash: root.value.manifest_hash, configHash: root.value.config_hash });
+        const state = genesisState(options.objects, {
+          manifestHash: root.value.manifest_hash,
+          configHash: root.value.config_hash,
+        });
         if (!state.ok) return corrupt(`genesis manifest: ${state.failure[0]?.code ?? 'does not load'}`);
         kernel = Kernel.over(state.value, options);
       }
@@ -102,7 +105,12 @@ function guarded(run: () => Result<Kernel>): Result<Kernel> {
   } catch (error) {
     if (!(error instanceof KernelFault)) throw error;
     const code = error.code === 'object.missing' ? 'snapshot.incomplete' : 'journal.corrupt';
-    return fail({ code, path: [], message: error.message, hint: 'Restore the store from a copy; it lacks or damaged what the journal refers to.' });
+    return fail({
+      code,
+      path: [],
+      message: error.message,
+      hint: 'Restore the store from a copy; it lacks or damaged what the journal refers to.',
+    });
   }
 }
 
@@ -121,7 +129,8 @@ function replayBatch(kernel: Kernel, options: RestoreOptions, batch: RecordedBat
   const decoded = decodeBatchBody(batch.body);
   if (!decoded.ok) return decoded;
   const body = decoded.value;
-  if (body.firstSeq !== kernel.head.height) return corrupt(`batch begins at ${body.firstSeq}, ${kernel.head.height} expected`);
+  if (body.firstSeq !== kernel.head.height)
+    return corrupt(`batch begins at ${body.firstSeq}, ${kernel.head.height} expected`);
   const records: JournalRecord[] = [];
   for (const entry of body.entries) {
     const record = decodeRecord(entry);
@@ -144,7 +153,12 @@ function replayBatch(kernel: Kernel, options: RestoreOptions, batch: RecordedBat
 }
 
 /** Names the first record that differs. */
-function difference(firstSeq: number, recorded: readonly Uint8Array[], producedBody: Uint8Array, recordedBody: Uint8Array): Result<never> {
+function difference(
+  firstSeq: number,
+  recorded: readonly Uint8Array[],
+  producedBody: Uint8Array,
+  recordedBody: Uint8Array,
+): Result<never> {
   const produced = decodeBatchBody(producedBody);
   const entries = produced.ok ? produced.value.entries : [];
   for (let i = 0; i < Math.max(recorded.length, entries.length); i++) {
@@ -189,15 +203,22 @@ interface RootNode {
 
 function stateOf(objects: ObjectSource, base: RestoreBase, chain: Uint8Array, cursor: Uint8Array): Result<WorldState> {
   const bytes = objects.get(base.ref);
-  if (bytes === undefined) return fail({ code: 'snapshot.missing', path: [], message: `no object ${hashText(base.ref)}` });
+  if (bytes === undefined)
+    return fail({ code: 'snapshot.missing', path: [], message: `no object ${hashText(base.ref)}` });
   if (!bytesEqual(sha256(bytes), base.ref)) {
-    return fail({ code: 'snapshot.digest_mismatch', path: [], message: `object ${hashText(base.ref)} has other bytes` });
+    return fail({
+      code: 'snapshot.digest_mismatch',
+      path: [],
+      message: `object ${hashText(base.ref)} has other bytes`,
+    });
   }
   const decoded = decode(bytes);
   const root = decoded.ok ? (decoded.value as unknown as RootNode) : undefined;
-  if (root?.version !== 1 || root.height !== base.height) return corrupt(`snapshot ${hashText(base.ref)} is not of height ${base.height}`);
+  if (root?.version !== 1 || root.height !== base.height)
+    return corrupt(`snapshot ${hashText(base.ref)} is not of height ${base.height}`);
   const catalog = loadStored(root.manifest_hash, (hash) => objects.get(hash));
-  if (!catalog.ok) return corrupt(`manifest ${hashText(root.manifest_hash)}: ${catalog.failure[0]?.code ?? 'does not load'}`);
+  if (!catalog.ok)
+    return corrupt(`manifest ${hashText(root.manifest_hash)}: ${catalog.failure[0]?.code ?? 'does not load'}`);
 
   const state = new WorldState(objects, catalog.value, readConfig(objects, root.config_hash), root.config_hash, chain);
   const get = (hash: Uint8Array): Uint8Array => state.read(hash);
@@ -208,9 +229,24 @@ function stateOf(objects: ObjectSource, base: RestoreBase, chain: Uint8Array, cu
   state.nextPlanId = root.plans.next_plan_id;
   state.nextWaitId = root.plans.next_wait_id;
   state.adopt({
-    plans: IdIndex.load<InstanceSlot>(root.plans.root, get, (value) => ({ instance: undefined, hash: value as Uint8Array }), state.encodeSlot),
-    emissions: IdIndex.load<Emission>(root.emissions.root, get, (value) => decodeEmission(get(value as Uint8Array)), state.encodeEmissionLeaf),
-    byIntent: HashIndex.load<number>(root.emissions.by_intent, get, (value) => value as number, (seq) => seq),
+    plans: IdIndex.load<InstanceSlot>(
+      root.plans.root,
+      get,
+      (value) => ({ instance: undefined, hash: value as Uint8Array }),
+      state.encodeSlot,
+    ),
+    emissions: IdIndex.load<Emission>(
+      root.emissions.root,
+      get,
+      (value) => decodeEmission(get(value as Uint8Array)),
+      state.encodeEmissionLeaf,
+    ),
+    byIntent: HashIndex.load<number>(
+      root.emissions.by_intent,
+      get,
+      (value) => value as number,
+      (seq) => seq,
+    ),
     waits: WaitIndex.load(root.waits.root, get, root.waits.schemas),
   });
   const recent = decodeNode<{
@@ -223,7 +259,12 @@ function stateOf(objects: ObjectSource, base: RestoreBase, chain: Uint8Array, cu
   );
   state.planResults = new Ring<RecentPlanResult>(
     256,
-    recent.plan_results.map((r) => ({ planName: r.plan_name, planId: r.plan_id, outputSchema: r.output_schema, valueCbor: r.value_cbor })),
+    recent.plan_results.map((r) => ({
+      planName: r.plan_name,
+      planId: r.plan_id,
+      outputSchema: r.output_schema,
+      valueCbor: r.value_cbor,
+    })),
   );
   state.ingressMemory = IngressMemory.restore(
     root.ingress_recent.next,
@@ -243,4 +284,3 @@ function decodeNode<T>(bytes: Uint8Array): T {
   if (!decoded.ok) throw new KernelFault('object.corrupt', `snapshot node ${toHex(sha256(bytes))}`);
   return decoded.value as T;
 }
-

@@ -25,7 +25,11 @@ export function snapshotRoot(state: WorldState): Uint8Array {
         root: state.plans.root(put),
       },
       waits: { root: state.waits.root(put), schemas: state.waits.schemas() as unknown as CborValue },
-      emissions: { pending: state.emissions.size, root: state.emissions.root(put), by_intent: state.byIntent.root(put) },
+      emissions: {
+        pending: state.emissions.size,
+        root: state.emissions.root(put),
+        by_intent: state.byIntent.root(put),
+      },
       recent: put(recentNode(state.receiptsRecent.items, state.planResults.items)),
       ingress_recent: state.ingressMemory.toNode(put),
       governance: put(EMPTY_GOVERNANCE),

@@ -6,7 +6,7 @@ import { type Emission, encodeEmission } from './emission.ts';
 import { KernelFault } from './fault.ts';
 import { HashIndex } from './hash-index.ts';
 import { IdIndex } from './id-index.ts';
-import { type EventWait, type Instance } from './instance.ts';
+import type { EventWait, Instance } from './instance.ts';
 import { decodeInstance, encodeInstance } from './instance-node.ts';
 import { IngressMemory, type RecentPlanResult, Ring, type SettledReceipt } from './recent.ts';
 import type { UndoLog } from './undo.ts';
@@ -98,7 +98,10 @@ export class WorldState {
     if (catalog === undefined) {
       const loaded = loadStored(manifestHash, (hash) => this.objects.get(hash));
       if (!loaded.ok) {
-        throw new KernelFault('object.corrupt', `manifest ${hashText(manifestHash)}: ${loaded.failure[0]?.code ?? 'unreadable'}`);
+        throw new KernelFault(
+          'object.corrupt',
+          `manifest ${hashText(manifestHash)}: ${loaded.failure[0]?.code ?? 'unreadable'}`,
+        );
       }
       catalog = loaded.value;
       this.#catalogs.set(key, catalog);
@@ -108,7 +111,8 @@ export class WorldState {
 
   planOf(manifestHash: Uint8Array, name: string): PlanDef {
     const plan = this.catalogFor(manifestHash).plans.get(name);
-    if (plan === undefined) throw new KernelFault('state.impossible', `plan ${name} is not in ${hashText(manifestHash)}`);
+    if (plan === undefined)
+      throw new KernelFault('state.impossible', `plan ${name} is not in ${hashText(manifestHash)}`);
     return plan.def;
   }
 
@@ -195,7 +199,11 @@ export class WorldState {
   setEmission(emission: Emission, undo: UndoLog): void {
     const before = this.emissions.get(emission.emissionSeq);
     this.emissions.set(emission.emissionSeq, emission);
-    undo.push(before === undefined ? () => this.emissions.delete(emission.emissionSeq) : () => this.emissions.set(emission.emissionSeq, before));
+    undo.push(
+      before === undefined
+        ? () => this.emissions.delete(emission.emissionSeq)
+        : () => this.emissions.set(emission.emissionSeq, before),
+    );
     if (before === undefined) {
       this.byIntent.set(emission.intentHash, emission.emissionSeq);
       undo.push(() => this.byIntent.delete(emission.intentHash));
@@ -216,4 +224,3 @@ export class WorldState {
     return seq === undefined ? undefined : this.emissions.get(seq);
   }
 }
-

@@ -1,5 +1,16 @@
-import { type Json, type Loaded, loadAuthored, normalizeCbor, readLiteral, encodeValue, toSugar } from '@worldline/air';
-import { bytesEqual, type CborValue, encode, FailureError, hashText, sha256, sha512, toHex, u64be, unwrap } from '@worldline/canon';
+import { encodeValue, type Json, type Loaded, loadAuthored, normalizeCbor, readLiteral, toSugar } from '@worldline/air';
+import {
+  bytesEqual,
+  type CborValue,
+  encode,
+  FailureError,
+  hashText,
+  sha256,
+  sha512,
+  toHex,
+  u64be,
+  unwrap,
+} from '@worldline/canon';
 import {
   type Applied,
   defaultConfig,
@@ -9,9 +20,9 @@ import {
   type Instance,
   type JournalRecord,
   Kernel,
+  type ReceiptData,
   type RecordedBatch,
   type RecordKind,
-  type ReceiptData,
   replayGenesis,
   restore,
   type StampProposal,
@@ -107,16 +118,29 @@ export class KernelWorld {
     return read.ok ? encodeValue(read.value) : encode(json as CborValue);
   }
 
-  send(schema: string, json: unknown, options: { ingressId?: string; key?: Uint8Array; inboxSeq?: Uint8Array } = {}): Applied {
+  send(
+    schema: string,
+    json: unknown,
+    options: { ingressId?: string; key?: Uint8Array; inboxSeq?: Uint8Array } = {},
+  ): Applied {
     return this.apply({ kind: 'event', schema, value: this.encode(schema, json), ...options });
   }
 
-  start(plan: string, input: unknown, options: { correlation?: CborValue; bindLocals?: Record<string, unknown>; ingressId?: string } = {}): Applied {
+  start(
+    plan: string,
+    input: unknown,
+    options: { correlation?: CborValue; bindLocals?: Record<string, unknown>; ingressId?: string } = {},
+  ): Applied {
     const def = this.kernel.catalog.plans.get(plan)?.def;
     const bindLocals =
       options.bindLocals === undefined
         ? undefined
-        : Object.fromEntries(Object.entries(options.bindLocals).map(([name, json]) => [name, this.encode(def?.locals.get(name) ?? '', json)]));
+        : Object.fromEntries(
+            Object.entries(options.bindLocals).map(([name, json]) => [
+              name,
+              this.encode(def?.locals.get(name) ?? '', json),
+            ]),
+          );
     return this.apply({
       kind: 'plan_start',
       plan,
@@ -180,7 +204,13 @@ export class KernelWorld {
 
   /** What a crash leaves: a new kernel from the newest baseline and the journal. */
   reopen(): void {
-    this.kernel = unwrap(restore({ objects: this.#source, epoch: 2, verify: true, residentMax: this.#residentMax }, this.#baselines.at(-1)!, this.#batches));
+    this.kernel = unwrap(
+      restore(
+        { objects: this.#source, epoch: 2, verify: true, residentMax: this.#residentMax },
+        this.#baselines.at(-1)!,
+        this.#batches,
+      ),
+    );
   }
 
   // Looking
@@ -255,7 +285,8 @@ export class KernelWorld {
 }
 
 function same(what: string, actual: Uint8Array, expected: Uint8Array): void {
-  if (!bytesEqual(actual, expected)) throw new Error(`${what}: digest ${hashText(actual)}, expected ${hashText(expected)}`);
+  if (!bytesEqual(actual, expected))
+    throw new Error(`${what}: digest ${hashText(actual)}, expected ${hashText(expected)}`);
 }
 
 function toJson(value: unknown): Json {
