@@ -66,7 +66,6 @@ const detailsOf = (w: KernelWorld, index = 0) => {
 const P = 't/p@1';
 const IN = { id: 'r1' };
 const OTHER_GRANTS = [{ name: 'cap_timer', cap: 'sys/timer@1', params: {} }];
-const guardN = (n: number) => eq(ref('@plan.input.n'), { int: n });
 
 describe('running and deciding', () => {
   worked('C1', 'one assign, no end, no output: the variable is bound, the plan ends ok without a result', (make) => {

@@ -63,7 +63,7 @@ export function acceptReceipt(
     sig_key: verdict.sigKey,
   };
   if (receipt.status === 'ok') {
-    if (payload !== undefined && payload.ok) return { ...base, status: 'ok', payload_cbor: payload.bytes };
+    if (payload?.ok === true) return { ...base, status: 'ok', payload_cbor: payload.bytes };
     const why = payload === undefined ? 'payload missing' : payload.why;
     if (manual) return { code: 'receipt.payload_invalid', message: why };
     return {
