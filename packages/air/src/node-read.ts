@@ -30,9 +30,12 @@ export interface Problem {
   readonly fields?: DiagnosticFields | undefined;
 }
 
+/** Each position is found by scanning its text, so a file of nothing but mistakes must not have one scan per mistake. */
+const DIAGNOSTICS_MAX = 1000;
+
 /**
  * Findings in document order, each once, with file, line and column where the origin has a text. Findings of nodes
- * without a text keep the order in which they were found.
+ * without a text keep the order in which they were found. Of more than a thousand, the first thousand.
  */
 export function toDiagnostics(problems: readonly Problem[]): Diagnostic[] {
   const seen = new Set<string>();
@@ -49,6 +52,7 @@ export function toDiagnostics(problems: readonly Problem[]): Diagnostic[] {
       problem.message,
     ]);
     if (seen.has(key)) continue;
+    if (seen.size >= DIAGNOSTICS_MAX) break;
     seen.add(key);
     const position = origin.file && locate(origin.file.text, [...origin.base, ...problem.path], { key: problem.atKey ?? false });
     placed.push({
