@@ -44,7 +44,7 @@ export {
   parseJson,
   printJson,
 } from './json.ts';
-export { isStorable, LITERAL_NESTING_MAX, literalFromJson, literalToJson, literalToTree } from './literal.ts';
+export { literalFromJson, literalToJson, literalToTree } from './literal.ts';
 export { keep, readKeptLiteral, readLiteral } from './literal-read.ts';
 export { toSugar } from './literal-sugar.ts';
 export {
@@ -88,3 +88,4 @@ export { conform } from './value-conform.ts';
 export { encodeValue, valueToCbor } from './value-data.ts';
 export type { ValueFailure } from './value-failure.ts';
 export { canonicalMap, canonicalSet, compareCanonical } from './value-order.ts';
+export { isStorable, LITERAL_NESTING_MAX, VALUE_SIZE_MAX } from './value-size.ts';

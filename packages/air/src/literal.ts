@@ -10,18 +10,12 @@ import {
   member,
 } from './json.ts';
 import { NULL, type Value } from './value.ts';
+import { LITERAL_NESTING_MAX } from './value-size.ts';
 
 /**
  * Canonical literals (`values.md` §3.4): the JSON in which values are stored inside nodes and snapshots, readable
  * without their type. Values are assumed canonical, so sets and maps are written in the order they have.
  */
-
-/**
- * Deepest nesting, counted in objects and arrays of the literal, of a value that state may hold. A typed value always
- * fits: its data is at most 128 deep (`values.md` §5), and a map, the widest spelling, takes three levels for one. Only
- * `assign` to variables without declared local can go on nesting, step by step; see `isStorable`.
- */
-export const LITERAL_NESTING_MAX = 512;
 
 /** Canonical literal of a value; integers as integers. A receipt is `{receipt: n}`, a handle `{handle: n}` (`plans.md` §14). */
 export function literalToJson(value: Value): Json {
@@ -85,31 +79,6 @@ function write(value: Value, wrapped: boolean): Json {
       return tagged(value.kind, value.emissionSeq);
     default:
       return value satisfies never;
-  }
-}
-
-/**
- * Is the literal of this value nested no deeper than state may hold, so that it can be encoded, stored and restored?
- * Total and cheap for any value; to be asked before a value without a type is bound (a failure there is
- * `value_too_large`, `expressions.md` §12).
- */
-export function isStorable(value: Value): boolean {
-  return fits(value, LITERAL_NESTING_MAX);
-}
-
-function fits(value: Value, levels: number): boolean {
-  switch (value.kind) {
-    case 'list':
-    case 'set':
-      return levels >= 2 && value.items.every((item) => fits(item, levels - 2));
-    case 'record':
-      return levels >= 2 && [...value.fields.values()].every((field) => fits(field, levels - 2));
-    case 'map':
-      return levels >= 3 && value.entries.every(([key, item]) => fits(key, levels - 3) && fits(item, levels - 3));
-    case 'variant':
-      return levels >= 1 && fits(value.value, levels - 1);
-    default:
-      return levels >= 2;
   }
 }
 

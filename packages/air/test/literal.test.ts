@@ -1,7 +1,6 @@
-import { decode, decodeCanonical, encode, toHex, unwrap } from '@worldline/canon';
+import { decodeCanonical, encode, toHex, unwrap } from '@worldline/canon';
 import { describe, expect, test } from 'vitest';
 import {
-  isStorable,
   type Json,
   literalFromJson,
   literalToJson,
@@ -12,18 +11,6 @@ import {
   type Value,
 } from '../src/index.ts';
 import { json } from './support.ts';
-
-/** `value` inside `levels` composites of one kind. */
-function nested(kind: 'list' | 'record' | 'map' | 'variant', levels: number): Value {
-  let value: Value = nat(1n);
-  for (let i = 0; i < levels; i += 1) {
-    if (kind === 'list') value = { kind, items: [value] };
-    else if (kind === 'record') value = { kind, fields: new Map([['f', value]]) };
-    else if (kind === 'map') value = { kind, entries: [[text('k'), value]] };
-    else value = { kind, tag: 'A', value };
-  }
-  return value;
-}
 
 describe('canonical literals (values.md §3.4)', () => {
   test('receipts and handles have a form of their own, and the env of plans.md §14 has its bytes', () => {
@@ -75,25 +62,5 @@ describe('canonical literals (values.md §3.4)', () => {
     '{"constructor":{}}',
   ])('%s in stored state is corruption, which throws', (stored) => {
     expect(() => literalFromJson(json(stored))).toThrow('stored literal');
-  });
-});
-
-describe('isStorable', () => {
-  test.each(['list', 'record', 'map', 'variant'] as const)(
-    'nested %s up to the limit is encoded and restored',
-    (kind) => {
-      let levels = 1;
-      while (isStorable(nested(kind, levels + 1))) levels += 1;
-      expect(levels).toBeGreaterThanOrEqual(128);
-      const value = nested(kind, levels);
-      const bytes = encode(literalToJson(value) as never);
-      const restored = literalFromJson(unwrap(decode(bytes, { maxDepth: 512 })) as Json);
-      expect(encode(literalToJson(restored) as never)).toEqual(bytes);
-    },
-  );
-
-  test('any value gets an answer', () => {
-    expect(isStorable(nested('list', 1_000_000))).toBe(false);
-    expect(isStorable(nat(1n))).toBe(true);
   });
 });
