@@ -70,11 +70,7 @@ const CAPS: readonly (readonly [capType: string, schema: string, enforcer: strin
     'sys/CapEnforceGovernance@1',
   ],
   ['approval', '{}', CAP_ALLOW_ALL],
-  [
-    'fabric',
-    '{worlds: set<text>, schemas?: set<text>, modes?: set<text>, max_bytes?: nat}',
-    'sys/CapEnforceFabric@1',
-  ],
+  ['fabric', '{worlds: set<text>, schemas?: set<text>, modes?: set<text>, max_bytes?: nat}', 'sys/CapEnforceFabric@1'],
   ['mcp', '{servers: set<text>, tools?: set<text>, tool_digests?: map<text, hash>}', 'sys/CapEnforceMcp@1'],
 ];
 

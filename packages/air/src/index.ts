@@ -47,14 +47,8 @@ export {
 export { literalFromJson, literalToJson, literalToTree } from './literal.ts';
 export { keep, readKeptLiteral, readLiteral } from './literal-read.ts';
 export { toSugar } from './literal-sugar.ts';
-export {
-  isAirFile,
-  isAirFolder,
-  type Loaded,
-  loadAuthored,
-  type SourceFile,
-  type StoredObjectLike,
-} from './load-authored.ts';
+export { type Loaded, loadAuthored, type StoredObjectLike } from './load-authored.ts';
+export { isAirFile, isAirFolder, type SourceFile } from './load-files.ts';
 export { loadStored } from './load-stored.ts';
 export type {
   CapDef,

@@ -2,7 +2,8 @@ import { bytesEqual, fail, hashText, ok, type Result, sha256 } from '@worldline/
 import { BUILTINS, ZERO_HASH_TEXT } from './builtins.ts';
 import { buildCatalog } from './catalog.ts';
 import { type Diagnostic, suggestHint } from './diagnostic.ts';
-import { isJsonArray, type Json, type JsonObject, parseJson, shorten } from './json.ts';
+import { type Json, type JsonObject, shorten } from './json.ts';
+import { readFiles, type SourceFile } from './load-files.ts';
 import {
   assembleWorld,
   builtinOf,
@@ -15,7 +16,7 @@ import {
 import type { CapDef, Catalog, EffectDef, SchemaDef } from './node.ts';
 import { encodeNode, nodeToJson } from './node-json.ts';
 import { type ManifestSource, type RefSource, SECTIONS, type Section } from './node-manifest.ts';
-import { parseNode, type ParsedNode } from './node-parse.ts';
+import { type ParsedNode, parseNode } from './node-parse.ts';
 import { type CanonicalPlan, canonicalPlan, checkPlanNames, type PlanLookups } from './node-plan-canonical.ts';
 import { type Origin, type Problem, toDiagnostics } from './node-read.ts';
 import { validate } from './validate.ts';
@@ -23,12 +24,6 @@ import { checkTypes } from './validate-types.ts';
 import { type Listed, type LoadOptions, schemaNames, scopeOf, type World } from './validate-world.ts';
 
 /** Loading what authors write (`definitions.md` §8): a folder of files becomes a manifest and its definitions. */
-
-export interface SourceFile {
-  /** As diagnostics show it, relative to the asset root. */
-  readonly path: string;
-  readonly text: string;
-}
 
 export interface StoredObjectLike {
   /** 32 bytes: SHA-256 of `bytes`. */
@@ -48,28 +43,6 @@ export interface Loaded {
 type DefNode = Exclude<ParsedNode, { kind: 'manifest' }>;
 
 /**
- * Does the walk of an asset root read this file (`definitions.md` §8.1)? The folders directly below the root count, and
- * the root itself when its own name does.
- *
- * @param relativePath - From the asset root, with `/`.
- * @param rootName - Name of the root folder itself.
- */
-export function isAirFile(relativePath: string, rootName = ''): boolean {
-  const parts = relativePath.split('/');
-  const file = parts.at(-1) ?? '';
-  const folders = parts.slice(0, -1);
-  if (!file.toLowerCase().endsWith('.json') || file.endsWith('_template.air.json') || file === 'worldline.json') return false;
-  const [top, ...below] = folders;
-  const inRoot = isAirFolder(rootName) && !folders.includes('scaffolds');
-  return inRoot || (top !== undefined && isAirFolder(top) && !below.includes('scaffolds'));
-}
-
-/** Folder names that are searched for definitions. */
-export function isAirFolder(name: string): boolean {
-  return name.startsWith('air') || name === 'defs' || name === 'plans';
-}
-
-/**
  * Load an authored folder.
  *
  * @param files - Already selected with `isAirFile`, in path order: their order decides which of two clashing definitions
@@ -77,7 +50,10 @@ export function isAirFolder(name: string): boolean {
  * @returns all errors of the first stage that has any, in document order. `air.manifest_missing` alone tells that the
  *   files hold no manifest.
  */
-export function loadAuthored(files: readonly SourceFile[], options: LoadOptions = {}): Result<Loaded, readonly Diagnostic[]> {
+export function loadAuthored(
+  files: readonly SourceFile[],
+  options: LoadOptions = {},
+): Result<Loaded, readonly Diagnostic[]> {
   const warnings: Problem[] = [];
   const stop = (problems: readonly Problem[]) => fail(toDiagnostics(problems));
 
@@ -121,31 +97,6 @@ export function loadAuthored(files: readonly SourceFile[], options: LoadOptions 
     ],
     warnings: toDiagnostics(warnings),
   });
-}
-
-/** V-101: each file is blank, one node, or an array of nodes. */
-function readFiles(files: readonly SourceFile[]): Result<readonly Origin[], readonly Diagnostic[]> {
-  const origins: Origin[] = [];
-  const diagnostics: Diagnostic[] = [];
-  for (const [index, { path, text }] of files.entries()) {
-    if (text.replace(/^\ufeff/, '').trim() === '') continue;
-    const json = parseJson(text);
-    if (!json.ok) {
-      const { code, path: at, message, line, column } = json.failure;
-      diagnostics.push({ rule: 'V-101', code, severity: 'error', path: at, message, file: path, line, column });
-      continue;
-    }
-    const file = { path, text, index };
-    if (isJsonArray(json.value)) {
-      origins.push(...json.value.map((node, position) => ({ json: node, base: [position], file })));
-    } else if (typeof json.value === 'object' && json.value !== null) {
-      origins.push({ json: json.value, base: [], file });
-    } else {
-      const message = 'a file holds one node (an object) or a list of nodes';
-      diagnostics.push({ rule: 'V-101', code: 'json.invalid', severity: 'error', path: [], message, file: path, line: 1, column: 1 });
-    }
-  }
-  return diagnostics.length > 0 ? fail(diagnostics) : ok(origins);
 }
 
 interface NodeSet {

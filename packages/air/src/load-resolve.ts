@@ -1,8 +1,8 @@
 import { BUILTINS } from './builtins.ts';
 import { suggestHint } from './diagnostic.ts';
-import type { Def, EffectDef, ModuleDef, PolicyDef, SchemaDef, SecretDef, CapDef } from './node.ts';
-import { type ManifestSource, type RefSource, SECTIONS, type Section } from './node-manifest.ts';
+import type { CapDef, Def, EffectDef, ModuleDef, PolicyDef, SchemaDef, SecretDef } from './node.ts';
 import type { SimpleDef } from './node-json.ts';
+import { type ManifestSource, type RefSource, SECTIONS, type Section } from './node-manifest.ts';
 import type { ParsedNode } from './node-parse.ts';
 import type { Origin, Problem } from './node-read.ts';
 import type { DeclaredSecret, Listed, ListedPlan, World } from './validate-world.ts';
@@ -40,7 +40,9 @@ export function reservedName(section: Section, ref: RefSource, origin: Origin): 
     code: 'name.reserved',
     path: [...ref.path, 'name'],
     message: `there is no built-in "${ref.name}" for ${section}`,
-    hint: isBuiltinSection(section) ? suggestHint(ref.name, BUILTINS[section].keys()) : 'Names under sys/ belong to the runtime.',
+    hint: isBuiltinSection(section)
+      ? suggestHint(ref.name, BUILTINS[section].keys())
+      : 'Names under sys/ belong to the runtime.',
     fields: { kind: SECTION_KINDS[section], name: ref.name },
   };
 }

@@ -1,11 +1,17 @@
-import { bytesEqual, type CborValue, decodeCanonical, fail, hashText, ok, parseHashText, type Result, sha256 } from '@worldline/canon';
+import {
+  bytesEqual,
+  type CborValue,
+  decodeCanonical,
+  fail,
+  hashText,
+  ok,
+  parseHashText,
+  type Result,
+  sha256,
+} from '@worldline/canon';
 import { buildCatalog } from './catalog.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { emptyObject, type Json, shorten } from './json.ts';
-import type { Catalog, EffectDef } from './node.ts';
-import { type ManifestSource, type RefSource, SECTIONS, type Section } from './node-manifest.ts';
-import { type ParsedNode, parseNode } from './node-parse.ts';
-import { type Origin, type Problem, toDiagnostics } from './node-read.ts';
 import {
   assembleWorld,
   builtinOf,
@@ -15,6 +21,10 @@ import {
   reservedName,
   SECTION_KINDS,
 } from './load-resolve.ts';
+import type { Catalog, EffectDef } from './node.ts';
+import { type ManifestSource, type RefSource, SECTIONS, type Section } from './node-manifest.ts';
+import { type ParsedNode, parseNode } from './node-parse.ts';
+import { type Origin, type Problem, toDiagnostics } from './node-read.ts';
 import { validate } from './validate.ts';
 import type { Listed, LoadOptions } from './validate-world.ts';
 
@@ -66,10 +76,7 @@ function notAManifest(json: Json): Problem {
 type ReadFailure = Pick<Problem, 'rule' | 'code' | 'message' | 'hint' | 'fields'>;
 
 /** V-209. */
-function readObject(
-  hash: Uint8Array,
-  get: (hash: Uint8Array) => Uint8Array | undefined,
-): Result<Json, ReadFailure> {
+function readObject(hash: Uint8Array, get: (hash: Uint8Array) => Uint8Array | undefined): Result<Json, ReadFailure> {
   const shown = hashText(hash);
   const bytes = get(hash);
   if (bytes === undefined) {

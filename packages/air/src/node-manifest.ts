@@ -53,7 +53,11 @@ export interface ManifestSource {
   readonly grants: readonly GrantSource[];
   readonly bindings: readonly { readonly module: string; readonly slots: readonly (readonly [string, string])[] }[];
   readonly hasRouting: boolean;
-  readonly events: readonly { readonly event: string; readonly reducer: string; readonly keyField?: string | undefined }[];
+  readonly events: readonly {
+    readonly event: string;
+    readonly reducer: string;
+    readonly keyField?: string | undefined;
+  }[];
   readonly inboxes: readonly { readonly source: string; readonly reducer: string }[];
   readonly triggers: readonly TriggerSource[];
 }
@@ -89,13 +93,17 @@ export function parseManifest(json: JsonObject, reader: NodeReader, options: Par
   const policy = defaults && reader.name(optional(defaults, 'policy'), ['defaults', 'policy']);
   const grants =
     defaults &&
-    reader.each(given(defaults, 'cap_grants'), ['defaults', 'cap_grants'], (item, path) => readGrant(item, path, reader));
+    reader.each(given(defaults, 'cap_grants'), ['defaults', 'cap_grants'], (item, path) =>
+      readGrant(item, path, reader),
+    );
   const bindings = readBindings(given(json, 'module_bindings'), reader);
   const routing = reader.object(optional(json, 'routing'), ['routing'], { events: null, inboxes: null });
   const events =
-    routing && reader.each(given(routing, 'events'), ['routing', 'events'], (item, path) => readRoute(item, path, reader));
+    routing &&
+    reader.each(given(routing, 'events'), ['routing', 'events'], (item, path) => readRoute(item, path, reader));
   const inboxes =
-    routing && reader.each(given(routing, 'inboxes'), ['routing', 'inboxes'], (item, path) => readInbox(item, path, reader));
+    routing &&
+    reader.each(given(routing, 'inboxes'), ['routing', 'inboxes'], (item, path) => readInbox(item, path, reader));
   const triggers = reader.each(given(json, 'triggers'), ['triggers'], (item, path) => readTrigger(item, path, reader));
   return {
     origin: reader.origin,
@@ -159,7 +167,12 @@ function isObjectWithPlaceholder(json: Json): boolean {
   );
 }
 
-function readSecret(json: Json, path: Path, reader: NodeReader, options: ParseOptions): RefSource | InlineSecret | undefined {
+function readSecret(
+  json: Json,
+  path: Path,
+  reader: NodeReader,
+  options: ParseOptions,
+): RefSource | InlineSecret | undefined {
   if (typeof json === 'object' && json !== null && Object.hasOwn(json, 'name')) {
     const fill = options.authored && isObjectWithPlaceholder(json);
     const ref = reader.object(json, path, { name: 'a name', hash: fill ? null : 'a hash' });

@@ -5,7 +5,7 @@ import { isJsonObject, type Json, type JsonObject, shorten } from './json.ts';
 import type { CapDef, EffectDef, ModuleDef, PolicyDef, PolicyRule, SchemaDef, SecretDef } from './node.ts';
 import type { SimpleDef } from './node-json.ts';
 import { type ManifestSource, parseManifest } from './node-manifest.ts';
-import { parsePlan, type PlanSource } from './node-plan.ts';
+import { type PlanSource, parsePlan } from './node-plan.ts';
 import {
   given,
   IDENT,
@@ -317,5 +317,11 @@ function parseSecret(json: JsonObject, reader: NodeReader): SecretDef | undefine
   const expectedDigest = reader.hash(optional(json, 'expected_digest'), ['expected_digest']);
   const allowed = readAllowed(json, [], reader);
   if (secret === undefined || bindingId === undefined) return undefined;
-  return { kind: 'defsecret', ...secret, bindingId, ...(expectedDigest === undefined ? {} : { expectedDigest }), ...allowed };
+  return {
+    kind: 'defsecret',
+    ...secret,
+    bindingId,
+    ...(expectedDigest === undefined ? {} : { expectedDigest }),
+    ...allowed,
+  };
 }

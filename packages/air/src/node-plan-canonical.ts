@@ -133,7 +133,10 @@ export function canonicalPlan(
 }
 
 /** Grants and kinds of the emitting steps: sorted, each once (`definitions.md` §3.3). */
-export function derivedLists(source: PlanSource): { readonly caps: readonly string[]; readonly effects: readonly string[] } {
+export function derivedLists(source: PlanSource): {
+  readonly caps: readonly string[];
+  readonly effects: readonly string[];
+} {
   return {
     caps: sortedSet(source.steps.flatMap((step) => step.cap ?? [])),
     effects: sortedSet(source.steps.flatMap((step) => step.kind ?? [])),
@@ -254,7 +257,9 @@ class SlotReader {
       ['max_fanout', step.maxFanout],
       ...[...slots].map(([name, slot]) => [name, slot.json] as const),
       ...(exprMember !== undefined && step.exprJson !== undefined ? [[exprMember, keep(step.exprJson)] as const] : []),
-      ...(bindMember !== undefined && step.bind !== undefined ? [['bind', object([[bindMember, step.bind]])] as const] : []),
+      ...(bindMember !== undefined && step.bind !== undefined
+        ? [['bind', object([[bindMember, step.bind]])] as const]
+        : []),
     ]);
     return { def: this.definition(step, (name) => slots.get(name)?.slot), json };
   }
@@ -268,7 +273,7 @@ class SlotReader {
         code: 'plan.literal_needs_schema',
         path,
         message: `step "${step.id}" has a result, but the plan declares no output`,
-        hint: 'Declare the plan\'s output schema, or leave the result out.',
+        hint: "Declare the plan's output schema, or leave the result out.",
         fields: { slot, step: step.id },
       });
     }

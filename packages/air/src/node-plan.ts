@@ -236,9 +236,14 @@ function readStep(json: Json, path: Path, reader: NodeReader, names: RefNames): 
           max: BigInt(Number.MAX_SAFE_INTEGER),
         })
       : undefined;
-  const bind = shape.bind === undefined ? undefined : readBind(given(json, 'bind'), shape.bind, [...path, 'bind'], reader);
+  const bind =
+    shape.bind === undefined ? undefined : readBind(given(json, 'bind'), shape.bind, [...path, 'bind'], reader);
   const exprJson =
-    shape.expr === undefined ? undefined : shape.expr === 'where' ? optional(json, shape.expr) : given(json, shape.expr);
+    shape.expr === undefined
+      ? undefined
+      : shape.expr === 'where'
+        ? optional(json, shape.expr)
+        : given(json, shape.expr);
   const expr = exprJson === undefined ? undefined : readExpr(exprJson, [...path, shape.expr as string], reader, names);
   if (id === undefined) return undefined;
   return {
@@ -281,4 +286,3 @@ export const BIND_MEMBERS: Readonly<Record<StepOp, string | undefined>> = Object
 export const EXPR_MEMBERS: Readonly<Record<StepOp, string | undefined>> = Object.fromEntries(
   OPS.map((op) => [op, SHAPES[op].expr]),
 ) as Record<StepOp, string | undefined>;
-

@@ -1,6 +1,15 @@
 import type { Path } from '@worldline/canon';
 import { type Diagnostic, type DiagnosticFields, suggestHint } from './diagnostic.ts';
-import { integerOf, isJsonArray, isJsonObject, type Json, type JsonObject, locate, memberNames, shorten } from './json.ts';
+import {
+  integerOf,
+  isJsonArray,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  locate,
+  memberNames,
+  shorten,
+} from './json.ts';
 import { jsonKind } from './value-failure.ts';
 
 /** Reading node JSON member by member: the structural rules V-103 … V-107 (`definitions.md` §10). */
@@ -54,7 +63,8 @@ export function toDiagnostics(problems: readonly Problem[]): Diagnostic[] {
     if (seen.has(key)) continue;
     if (seen.size >= DIAGNOSTICS_MAX) break;
     seen.add(key);
-    const position = origin.file && locate(origin.file.text, [...origin.base, ...problem.path], { key: problem.atKey ?? false });
+    const position =
+      origin.file && locate(origin.file.text, [...origin.base, ...problem.path], { key: problem.atKey ?? false });
     placed.push({
       diagnostic: {
         ...(problem.rule === undefined ? {} : { rule: problem.rule }),
@@ -122,7 +132,10 @@ export class NodeReader {
       rule: 'V-103',
       code: 'node.bad_field',
       path,
-      message: got === undefined ? `"${shorten(field)}" is missing: expected ${expected}` : `expected ${expected}, got ${kind}`,
+      message:
+        got === undefined
+          ? `"${shorten(field)}" is missing: expected ${expected}`
+          : `expected ${expected}, got ${kind}`,
       hint,
       fields: { field, expected, got: kind },
     });
@@ -240,7 +253,8 @@ export class NodeReader {
   /** An integer in range; a decimal text counts, since large integers are printed so (`values.md` §3.4). */
   integer(json: Json | undefined, path: Path, range: { min: bigint; max: bigint }): bigint | undefined {
     if (json === undefined) return undefined;
-    const value = typeof json === 'string' && /^[+-]?[0-9]{1,40}$/.test(json) ? BigInt(json.replace(/^\+/, '')) : integerOf(json);
+    const value =
+      typeof json === 'string' && /^[+-]?[0-9]{1,40}$/.test(json) ? BigInt(json.replace(/^\+/, '')) : integerOf(json);
     const expected = `an integer from ${range.min} to ${range.max}`;
     if (value === undefined) return this.badField(path, expected, json);
     if (value >= range.min && value <= range.max) return value;

@@ -12,7 +12,9 @@ export function readAllowed(
 ): { readonly allowedCaps: readonly string[]; readonly allowedPlans: readonly string[] } {
   return {
     allowedCaps:
-      reader.each(given(json, 'allowed_caps'), [...path, 'allowed_caps'], (item, at) => reader.ident(item, at, IDENT)) ?? [],
+      reader.each(given(json, 'allowed_caps'), [...path, 'allowed_caps'], (item, at) =>
+        reader.ident(item, at, IDENT),
+      ) ?? [],
     allowedPlans:
       reader.each(given(json, 'allowed_plans'), [...path, 'allowed_plans'], (item, at) => reader.name(item, at)) ?? [],
   };

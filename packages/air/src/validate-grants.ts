@@ -1,5 +1,13 @@
 import { fail, hashOf, ok, type Result } from '@worldline/canon';
-import { BUILTIN_ENFORCERS, BUILTINS, builtinEffect, CAP_ALLOW_ALL, effectiveEnforcer, effectiveScope, grantSchema } from './builtins.ts';
+import {
+  BUILTIN_ENFORCERS,
+  BUILTINS,
+  builtinEffect,
+  CAP_ALLOW_ALL,
+  effectiveEnforcer,
+  effectiveScope,
+  grantSchema,
+} from './builtins.ts';
 import { suggestHint } from './diagnostic.ts';
 import type { Json } from './json.ts';
 import { readKeptLiteral } from './literal-read.ts';
@@ -9,10 +17,10 @@ import { schemaNotFound } from './node-plan-canonical.ts';
 import type { Problem } from './node-read.ts';
 import type { Type, TypeScope } from './type.ts';
 import { typesEqual } from './type-resolve.ts';
-import { encodeValue } from './value-cbor.ts';
-import type { ValueFailure } from './value-failure.ts';
 import { grantMembers } from './validate-secrets.ts';
 import { type Pass, schemaNames } from './validate-world.ts';
+import { encodeValue } from './value-cbor.ts';
+import type { ValueFailure } from './value-failure.ts';
 
 /** Grants, caps, effects and policies: V-420, V-421, V-519, V-522, V-601 … V-608 (`definitions.md` §10). */
 
@@ -115,7 +123,10 @@ export const checkEffects: Pass = (world) => {
 /** The params record of a typed variant (`host.md` §5.7, §5.8). */
 function isVariantParams(base: (typeof VARIANT_BASES)[number], schema: string, scope: TypeScope): boolean {
   const fields = fieldsOf({ kind: 'ref', name: schema }, scope);
-  const published = fieldsOf({ kind: 'ref', name: base === 'fabric.send' ? 'sys/FabricSendParams@1' : 'sys/McpCallParams@1' }, scope);
+  const published = fieldsOf(
+    { kind: 'ref', name: base === 'fabric.send' ? 'sys/FabricSendParams@1' : 'sys/McpCallParams@1' },
+    scope,
+  );
   if (fields === undefined || published === undefined) return false;
   const own = base === 'fabric.send' ? 'value' : 'arguments';
   const required = base === 'fabric.send' ? ['dest_world', 'value'] : ['server', 'tool', 'arguments'];
@@ -248,7 +259,8 @@ export const checkGrantParams: Pass = (world) => {
 };
 
 function unknownFieldHint(failure: ValueFailure, cap: CapDef): string | undefined {
-  if (failure.code !== 'value.unknown_field' || failure.field === undefined || cap.schema.kind !== 'record') return undefined;
+  if (failure.code !== 'value.unknown_field' || failure.field === undefined || cap.schema.kind !== 'record')
+    return undefined;
   return suggestHint(failure.field, cap.schema.fields.keys());
 }
 

@@ -1,6 +1,6 @@
+import type { Expr } from './expr.ts';
 import type { EdgeSource, PlanSource } from './node-plan.ts';
 import { handleOf } from './node-plan-canonical.ts';
-import type { Expr } from './expr.ts';
 
 /** The graph of a plan's steps: explicit edges and the data edges they imply (`plans.md` §6.1). */
 

@@ -3,18 +3,16 @@ import { suggestHint } from './diagnostic.ts';
 import type { Expr } from './expr.ts';
 import type { Json } from './json.ts';
 import { CORRELATION_ID, type PlanSource, type StepSource } from './node-plan.ts';
-import { type CanonicalPlan, derivedLists, handleOf, sortedSet } from './node-plan-canonical.ts';
+import { type CanonicalPlan, derivedLists, sortedSet } from './node-plan-canonical.ts';
 import type { Problem, Report } from './node-read.ts';
-import { graphOf, handleRefs, isHandleOp, type PlanGraph } from './validate-plan-graph.ts';
+import { graphOf, type PlanGraph } from './validate-plan-graph.ts';
 import { placedRefs } from './validate-refs.ts';
 import type { Pass, World } from './validate-world.ts';
 
-/** Wiring of plans: V-501 … V-513, V-516, V-521, V-523, V-703 … V-706 and the codes of `plans.md` §2.1. */
+/** Wiring of plans: V-501 … V-507, V-511 … V-513, V-516, V-521, V-523, V-705 and the codes of `plans.md` §2.1. */
 
-export const checkPlans: Pass = (world) => [
-  ...[...world.plans].flatMap(([name, { source }]) => new PlanRules(world, source, world.canonical.get(name)).run()),
-  ...checkSpawnCycles(world),
-];
+export const checkPlans: Pass = (world) =>
+  [...world.plans].flatMap(([name, { source }]) => new PlanRules(world, source, world.canonical.get(name)).run());
 
 class PlanRules {
   private readonly world: World;
@@ -45,10 +43,7 @@ class PlanRules {
       this.cycle(graph);
       for (const step of source.steps) this.where(step, graph);
     }
-    for (const step of source.steps) {
-      this.await(step);
-      this.slots(step);
-    }
+    for (const step of source.steps) this.slots(step);
     for (const [index, edge] of source.edges.entries()) {
       if (edge.when !== undefined) this.refs(edge.when, edge.whenJson as Json, ['edges', index, 'when']);
     }
@@ -106,9 +101,18 @@ class PlanRules {
 
   private derived(): void {
     const derived = derivedLists(this.source);
-    const check = (rule: string, code: string, field: string, declared: readonly string[], expected: readonly string[]) => {
+    const check = (
+      rule: string,
+      code: string,
+      field: string,
+      declared: readonly string[],
+      expected: readonly string[],
+    ) => {
       const sorted = sortedSet(declared);
-      if (declared.length === 0 || (sorted.length === expected.length && sorted.every((item, i) => item === expected[i]))) {
+      if (
+        declared.length === 0 ||
+        (sorted.length === expected.length && sorted.every((item, i) => item === expected[i]))
+      ) {
         return;
       }
       this.report({
@@ -124,24 +128,10 @@ class PlanRules {
     check('V-507', 'plan.effects_mismatch', 'allowed_effects', this.source.allowedEffects, derived.effects);
   }
 
-  /** V-508, V-523. */
+  /** V-523. */
   private variables(): void {
-    const handles = new Set<string>();
     for (const step of this.source.steps) {
-      if (step.bind === undefined) continue;
-      const path = ['steps', step.index, 'bind'];
-      if (step.bind === CORRELATION_ID) this.reservedVariable(path);
-      if (!isHandleOp(step.op)) continue;
-      if (handles.has(step.bind)) {
-        this.report({
-          rule: 'V-508',
-          code: 'plan.duplicate_handle',
-          path,
-          message: `two steps bind the handle "${step.bind}"`,
-          fields: { handle: step.bind },
-        });
-      }
-      handles.add(step.bind);
+      if (step.bind === CORRELATION_ID) this.reservedVariable(['steps', step.index, 'bind']);
     }
     if (this.source.locals.has(CORRELATION_ID)) this.reservedVariable(['locals', CORRELATION_ID]);
   }
@@ -211,7 +201,8 @@ class PlanRules {
         (ref.root === 'var' ? other.bind : other.id) === name ? [index] : [],
       );
       const at = ['steps', step.index, 'where', ...path, 'ref'];
-      const known = ref.root === 'step' ? binders.length > 0 : locals.has(name) || binders.some((index) => index < position);
+      const known =
+        ref.root === 'step' ? binders.length > 0 : locals.has(name) || binders.some((index) => index < position);
       if (!known) {
         this.report({
           rule: 'V-511',
@@ -238,85 +229,6 @@ class PlanRules {
         });
       }
     }
-  }
-
-  /** V-509, V-510, V-703, V-704. */
-  private await(step: StepSource): void {
-    if (step.op === 'await_receipt') {
-      const path = ['steps', step.index, 'for'];
-      const handle = handleOf(step.expr);
-      if (handle === undefined) {
-        this.report({
-          rule: 'V-509',
-          code: 'plan.await_bad_ref',
-          path,
-          message: `step "${step.id}" must wait for exactly {"ref": "@var:<handle>"}`,
-          fields: { step: step.id },
-        });
-      } else if (!this.earlier(step).some((other) => other.op === 'emit_effect' && other.bind === handle)) {
-        const handles = this.source.steps.flatMap((other) => (other.op === 'emit_effect' ? (other.bind ?? []) : []));
-        this.report({
-          rule: 'V-510',
-          code: 'plan.await_unknown_handle',
-          path,
-          message: `no step before "${step.id}" in the list binds the effect handle "${handle}"`,
-          hint: handles.includes(handle) ? 'Move the emit_effect step up.' : suggestHint(handle, handles),
-          fields: { step: step.id, handle },
-        });
-      }
-    } else if (step.op === 'await_plan') {
-      if (this.spawnOf(step.expr, step, 'spawn_plan') === undefined) this.badHandle(step, ['for']);
-    } else if (step.op === 'await_plans_all') {
-      this.awaitAll(step);
-    }
-  }
-
-  private awaitAll(step: StepSource): void {
-    if (step.expr?.form !== 'list') {
-      if (this.spawnOf(step.expr, step, 'spawn_for_each') === undefined) this.badHandle(step, ['handles']);
-      return;
-    }
-    const plans: string[] = [];
-    for (const [index, item] of handleRefs(step.expr).entries()) {
-      const spawn = this.spawnOf(item, step, 'spawn_plan');
-      if (spawn === undefined) this.badHandle(step, ['handles', 'list', index]);
-      else if (spawn.plan !== undefined) plans.push(spawn.plan);
-    }
-    const distinct = sortedSet(plans);
-    if (distinct.length > 1) {
-      this.report({
-        rule: 'V-704',
-        code: 'plan.handles_mixed',
-        path: ['steps', step.index, 'handles'],
-        message: `the handles belong to several plans: ${distinct.join(', ')}`,
-        fields: { step: step.id, plans: distinct },
-      });
-    }
-  }
-
-  private badHandle(step: StepSource, path: Path): void {
-    this.report({
-      rule: step.op === 'await_plan' ? 'V-703' : 'V-704',
-      code: 'plan.await_bad_handle',
-      path: ['steps', step.index, ...path],
-      message: `step "${step.id}" must wait for a handle that an earlier spawn step binds`,
-      fields: { step: step.id },
-    });
-  }
-
-  /** The earlier spawn step behind `@var:<handle>`, `@step:<id>` or `@step:<id>.<handle>`. */
-  private spawnOf(expr: Expr | undefined, step: StepSource, op: 'spawn_plan' | 'spawn_for_each'): StepSource | undefined {
-    if (expr?.form !== 'ref') return undefined;
-    const spawn = this.earlier(step).find(
-      (other) => other.op === op && (expr.root === 'var' ? other.bind : expr.root === 'step' ? other.id : '') === expr.name,
-    );
-    const [handle, ...rest] = expr.path;
-    const whole = handle === undefined || (expr.root === 'step' && rest.length === 0 && handle === spawn?.bind);
-    return whole ? spawn : undefined;
-  }
-
-  private earlier(step: StepSource): readonly StepSource[] {
-    return this.source.steps.slice(0, this.source.steps.indexOf(step));
   }
 
   /** V-513 and V-705 for the slots of a step. */
@@ -430,7 +342,9 @@ class PlanRules {
             hint: 'Compare a field of @event with @var:correlation_id.',
             fields: { step: step.id, key },
           });
-        } else if (!placedRefs(step.expr, step.exprJson as Json).some(({ ref }) => mentionsKey(ref.text, ref.name, key))) {
+        } else if (
+          !placedRefs(step.expr, step.exprJson as Json).some(({ ref }) => mentionsKey(ref.text, ref.name, key))
+        ) {
           this.report({
             rule: 'V-521',
             code: 'plan.correlation_unused',
@@ -454,42 +368,8 @@ const FANOUT_MAX = 1024;
 
 function mentionsKey(text: string, name: string | undefined, key: string): boolean {
   return (
-    (text.startsWith('@var:') && name === CORRELATION_ID) || text === `@event.${key}` || text.startsWith(`@event.${key}.`)
+    (text.startsWith('@var:') && name === CORRELATION_ID) ||
+    text === `@event.${key}` ||
+    text.startsWith(`@event.${key}.`)
   );
-}
-
-/** V-706. Reported once per cycle, at the spawn step that closes it. */
-function checkSpawnCycles(world: World): readonly Problem[] {
-  const problems: Problem[] = [];
-  const done = new Set<string>();
-  for (const start of world.plans.keys()) {
-    const path: { name: string; spawns: StepSource[] }[] = [];
-    const enter = (name: string): void => {
-      const plan = world.plans.get(name);
-      if (plan === undefined || done.has(name)) return;
-      path.push({ name, spawns: plan.source.steps.filter((step) => step.plan !== undefined) });
-    };
-    enter(start);
-    for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
-      const spawn = top.spawns.shift();
-      const names = path.map(({ name }) => name);
-      if (spawn === undefined) {
-        path.pop();
-        done.add(top.name);
-      } else if (names.includes(spawn.plan as string)) {
-        const cycle = [...names.slice(names.indexOf(spawn.plan as string)), spawn.plan as string];
-        problems.push({
-          origin: (world.plans.get(top.name) as { source: PlanSource }).source.origin,
-          rule: 'V-706',
-          code: 'plan.spawn_cycle',
-          path: ['steps', spawn.index, 'plan'],
-          message: `plans spawn each other: ${cycle.join(' → ')}`,
-          fields: { cycle },
-        });
-      } else {
-        enter(spawn.plan as string);
-      }
-    }
-  }
-  return problems;
 }

@@ -81,7 +81,11 @@ export const checkGrantSecrets: Pass = (world) => {
   const problems: Problem[] = [];
   for (const grant of world.manifest.grants) {
     const refs = secretsInGrant(grant, world);
-    const where = { origin: world.manifest.origin, path: [...grant.path, 'params'], context: `cap grant ${grant.name}` };
+    const where = {
+      origin: world.manifest.origin,
+      path: [...grant.path, 'params'],
+      context: `cap grant ${grant.name}`,
+    };
     for (const ref of refs) {
       const path = [...where.path, ...writtenPath(grant.params, ref.path)];
       problems.push(...judge(ref, world, { ...where, path, grant: grant.name }));
@@ -261,7 +265,12 @@ function writtenPath(json: Json | undefined, path: Path): Path {
 function spellings(json: Json | undefined, part: string | number): readonly Path[] {
   if (part !== '$value') return [[typeof part === 'number' ? 'list' : 'record', part], [part]];
   const arm = isJsonObject(json) ? memberNames(json) : [];
-  return [['variant', 'value'], ['$value'], ...(arm.includes('tag') ? [['value']] : []), ...(arm.length === 1 ? [arm] : [])];
+  return [
+    ['variant', 'value'],
+    ['$value'],
+    ...(arm.includes('tag') ? [['value']] : []),
+    ...(arm.length === 1 ? [arm] : []),
+  ];
 }
 
 function childOf(json: Json | undefined, key: string | number): Json | undefined {
@@ -296,11 +305,14 @@ function judge(use: SecretUse, world: World, place: Place): readonly Problem[] {
       'V-615',
       'secret.unknown',
       `secret ${shown}@${use.version} is not declared`,
-      suggestHint(`${use.alias}@${use.version}`, known) ?? 'Declare it with a defsecret and list it in manifest.secrets.',
+      suggestHint(`${use.alias}@${use.version}`, known) ??
+        'Declare it with a defsecret and list it in manifest.secrets.',
     );
   }
-  const planDenied = place.plan !== undefined && secret.allowedPlans.length > 0 && !secret.allowedPlans.includes(place.plan);
-  const grantDenied = place.grant !== undefined && secret.allowedCaps.length > 0 && !secret.allowedCaps.includes(place.grant);
+  const planDenied =
+    place.plan !== undefined && secret.allowedPlans.length > 0 && !secret.allowedPlans.includes(place.plan);
+  const grantDenied =
+    place.grant !== undefined && secret.allowedCaps.length > 0 && !secret.allowedCaps.includes(place.grant);
   if (!planDenied && !grantDenied) return [];
   return problem(
     'V-616',

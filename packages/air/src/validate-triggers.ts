@@ -1,4 +1,4 @@
-import { type Path, fail, ok, type Result } from '@worldline/canon';
+import { fail, ok, type Path, type Result } from '@worldline/canon';
 import { suggestHint } from './diagnostic.ts';
 import type { Expr } from './expr.ts';
 import { parseExpr } from './expr-parse.ts';
@@ -58,14 +58,17 @@ export function readTrigger(
         code: 'trigger.input_mismatch',
         path: [...source.path, 'event'],
         message: `the plan takes ${plan.input}, the event is ${source.event}`,
-        hint: 'Project the event with input_expr, or change the plan\'s input.',
+        hint: "Project the event with input_expr, or change the plan's input.",
         fields: { event: source.event, plan: source.plan, expected: plan.input },
       });
     }
   }
   if (source.correlateBy !== undefined && eventKnown) {
     const found = typesAt(event, source.correlateBy.split('.'), world.scope);
-    if (found.length === 0 || !found.every((type) => CORRELATION_KINDS.has(tryResolveType(type, world.scope)?.kind ?? ''))) {
+    if (
+      found.length === 0 ||
+      !found.every((type) => CORRELATION_KINDS.has(tryResolveType(type, world.scope)?.kind ?? ''))
+    ) {
       const kinds = found.map((type) => tryResolveType(type, world.scope)?.kind ?? 'ref').join(', ');
       reports.push({
         rule: 'V-433',

@@ -108,7 +108,9 @@ function partsOf(def: SchemaDef | CapDef): readonly Part[] {
 
 /** V-305: each cycle through refs once, at the ref that closes it. */
 function findCycles(defs: readonly TypedDef[], scope: TypeScope): readonly Problem[] {
-  const byName = new Map(defs.flatMap((each) => (each.def.kind === 'defschema' ? [[each.def.name, each] as const] : [])));
+  const byName = new Map(
+    defs.flatMap((each) => (each.def.kind === 'defschema' ? [[each.def.name, each] as const] : [])),
+  );
   const problems: Problem[] = [];
   const done = new Set<string>();
   // An explicit stack: a chain of refs may be longer than the call stack is deep.

@@ -1,10 +1,10 @@
+import type { Path } from '@worldline/canon';
 import { BUILTINS } from './builtins.ts';
 import type { CapDef, EffectDef, ModuleDef, PolicyDef, SchemaDef, SecretDef } from './node.ts';
 import type { ManifestSource, RefSource } from './node-manifest.ts';
 import type { PlanSource } from './node-plan.ts';
 import type { CanonicalPlan, PlanLookups } from './node-plan-canonical.ts';
 import type { Origin, Problem } from './node-read.ts';
-import type { Path } from '@worldline/canon';
 import type { TypeScope } from './type.ts';
 
 /** A manifest with every reference resolved to its definition: what the rules of `definitions.md` §10 look at. */
@@ -41,7 +41,10 @@ export interface World {
   /** By kind. */
   readonly effects: ReadonlyMap<string, Listed<EffectDef>>;
   /** Listed ones, then all built-in ones that are not listed. */
-  readonly caps: ReadonlyMap<string, { readonly def: CapDef; readonly hash: Uint8Array; readonly origin?: Origin | undefined }>;
+  readonly caps: ReadonlyMap<
+    string,
+    { readonly def: CapDef; readonly hash: Uint8Array; readonly origin?: Origin | undefined }
+  >;
   readonly policies: ReadonlyMap<string, Listed<PolicyDef>>;
   readonly secrets: readonly DeclaredSecret[];
   /** Listed schemas over the built-in ones. */

@@ -8,6 +8,7 @@ import {
   checkPlanEffects,
   checkPolicies,
 } from './validate-grants.ts';
+import { checkHandles } from './validate-handles.ts';
 import { checkPlans } from './validate-plans.ts';
 import { checkDeclaredSecrets, checkGrantSecrets, checkPlanSecrets, checkSecretPolicies } from './validate-secrets.ts';
 import { checkSlots } from './validate-slots.ts';
@@ -23,7 +24,7 @@ import type { LoadOptions, Pass, World } from './validate-world.ts';
 const STAGES: readonly (readonly Pass[])[] = [
   [checkListedTypes],
   [checkSlots],
-  [checkDeclaredSecrets, checkPlans, checkPlanSecrets, checkGrantSecrets],
+  [checkDeclaredSecrets, checkPlans, checkHandles, checkPlanSecrets, checkGrantSecrets],
   [checkGrants, checkEnforcers, checkEffects, checkPlanEffects, checkTriggers, checkPolicies, checkSecretPolicies],
   [checkGrantParams, checkDefaultPolicy, checkSupport],
 ];

@@ -1,6 +1,7 @@
 import { pointer, type Result } from '@worldline/canon';
 import type { Diagnostic } from '../src/diagnostic.ts';
-import { type Loaded, loadAuthored, type SourceFile } from '../src/load-authored.ts';
+import { type Loaded, loadAuthored } from '../src/load-authored.ts';
+import type { SourceFile } from '../src/load-files.ts';
 import type { LoadOptions } from '../src/validate-world.ts';
 
 /** Authored worlds for tests, as plain JSON that a test changes at will. */

@@ -1,6 +1,7 @@
 import { hashText, sha256 } from '@worldline/canon';
 import { describe, expect, test } from 'vitest';
-import { isAirFile, loadAuthored } from '../src/load-authored.ts';
+import { loadAuthored } from '../src/load-authored.ts';
+import { isAirFile } from '../src/load-files.ts';
 import { loadStored } from '../src/load-stored.ts';
 import { add, findings, line, load, node, op, plan, ref, schema, smallWorld, TEXT } from './fixtures.ts';
 
@@ -41,7 +42,11 @@ describe('a sound world', () => {
     expect([...catalog.plans.keys()]).toEqual(['demo/core_run@1']);
     expect([...catalog.effects].map(([kind, { def }]) => [kind, def.originScope])).toEqual([['timer.set', 'both']]);
     expect(catalog.policy?.name).toBe('demo/policy@1');
-    expect(catalog.grants.get('clock')).toMatchObject({ cap: 'sys/timer@1', capType: 'timer', enforcer: 'sys/CapAllowAll@1' });
+    expect(catalog.grants.get('clock')).toMatchObject({
+      cap: 'sys/timer@1',
+      capType: 'timer',
+      enforcer: 'sys/CapAllowAll@1',
+    });
     expect(catalog.triggers).toEqual([{ event: 'demo/Task@1', plan: 'demo/core_run@1', correlateBy: ['id'] }]);
     expect(catalog.schemas.has('sys/EffectError@1')).toBe(true);
     expect(catalog.scope.lookup('demo/Task@1')).toEqual(catalog.schemas.get('demo/Task@1')?.def.type);
@@ -49,7 +54,13 @@ describe('a sound world', () => {
     const { def } = catalog.plans.get('demo/core_run@1') as NonNullable<ReturnType<typeof catalog.plans.get>>;
     expect(def.requiredCaps).toEqual(['clock']);
     expect(def.allowedEffects).toEqual(['timer.set']);
-    expect(def.steps.map(({ op: kind }) => kind)).toEqual(['emit_effect', 'await_receipt', 'await_event', 'raise_event', 'end']);
+    expect(def.steps.map(({ op: kind }) => kind)).toEqual([
+      'emit_effect',
+      'await_receipt',
+      'await_event',
+      'raise_event',
+      'end',
+    ]);
     expect(def.steps[1]).toEqual({ op: 'await_receipt', id: 'fired', handle: 'arm_h', as: 'fired_r' });
     expect(def.steps[3]).toMatchObject({ op: 'raise_event', value: { expr: { form: 'record' } } });
   });

@@ -46,17 +46,61 @@ const OTHER = `sha256:${'1'.repeat(64)}`;
 describe('definitions.md §9: references of a stored manifest', () => {
   check([
     ['a sound one', () => {}, []],
-    ['V-103: a hash is required', ({ manifest }) => delete manifest.plans[0].hash, ['V-103 node.bad_field manifest /plans/0/hash']],
-    ['V-107: a placeholder is none', ({ manifest }) => (manifest.plans[0].hash = 'sha256'), ['V-107 hash.invalid manifest /plans/0/hash']],
-    ['V-201', ({ manifest }) => delete manifest.air_version, ['V-201 manifest.air_version_missing manifest /air_version']],
-    ['V-203', ({ manifest }) => manifest.plans.push({ name: 'sys/p@1', hash: OTHER }), ['V-203 name.reserved manifest /plans/1/name']],
-    ['V-207: a built-in with another hash', ({ manifest }) => (manifest.effects[0].hash = OTHER), ['V-207 hash.mismatch manifest /effects/0/hash']],
-    ['V-207: the zero hash', ({ manifest }) => (manifest.effects[0].hash = `sha256:${'0'.repeat(64)}`), ['V-207 hash.mismatch manifest /effects/0/hash']],
-    ['V-209: not in the store', ({ manifest }) => (manifest.plans[0].hash = OTHER), ['V-209 store.not_found manifest /plans/0/hash']],
-    ['V-209: other bytes', (stored) => stored.objects.set(stored.manifest.plans[0].hash, encode({ a: 1 })), ['V-209 hash.mismatch manifest /plans/0/hash']],
-    ['V-210: a schema listed as a plan', ({ manifest }) => (manifest.plans[0].hash = manifest.schemas[0].hash), ['V-210 ref.kind_mismatch manifest /plans/0']],
-    ['V-210: another name', ({ manifest }) => (manifest.schemas[0].hash = manifest.schemas[1].hash), ['V-210 ref.name_mismatch manifest /schemas/0/name']],
-    ['V-211', ({ manifest }) => manifest.schemas.push(manifest.schemas[0]), ['V-211 ref.duplicate manifest /schemas/3/name']],
+    [
+      'V-103: a hash is required',
+      ({ manifest }) => delete manifest.plans[0].hash,
+      ['V-103 node.bad_field manifest /plans/0/hash'],
+    ],
+    [
+      'V-107: a placeholder is none',
+      ({ manifest }) => (manifest.plans[0].hash = 'sha256'),
+      ['V-107 hash.invalid manifest /plans/0/hash'],
+    ],
+    [
+      'V-201',
+      ({ manifest }) => delete manifest.air_version,
+      ['V-201 manifest.air_version_missing manifest /air_version'],
+    ],
+    [
+      'V-203',
+      ({ manifest }) => manifest.plans.push({ name: 'sys/p@1', hash: OTHER }),
+      ['V-203 name.reserved manifest /plans/1/name'],
+    ],
+    [
+      'V-207: a built-in with another hash',
+      ({ manifest }) => (manifest.effects[0].hash = OTHER),
+      ['V-207 hash.mismatch manifest /effects/0/hash'],
+    ],
+    [
+      'V-207: the zero hash',
+      ({ manifest }) => (manifest.effects[0].hash = `sha256:${'0'.repeat(64)}`),
+      ['V-207 hash.mismatch manifest /effects/0/hash'],
+    ],
+    [
+      'V-209: not in the store',
+      ({ manifest }) => (manifest.plans[0].hash = OTHER),
+      ['V-209 store.not_found manifest /plans/0/hash'],
+    ],
+    [
+      'V-209: other bytes',
+      (stored) => stored.objects.set(stored.manifest.plans[0].hash, encode({ a: 1 })),
+      ['V-209 hash.mismatch manifest /plans/0/hash'],
+    ],
+    [
+      'V-210: a schema listed as a plan',
+      ({ manifest }) => (manifest.plans[0].hash = manifest.schemas[0].hash),
+      ['V-210 ref.kind_mismatch manifest /plans/0'],
+    ],
+    [
+      'V-210: another name',
+      ({ manifest }) => (manifest.schemas[0].hash = manifest.schemas[1].hash),
+      ['V-210 ref.name_mismatch manifest /schemas/0/name'],
+    ],
+    [
+      'V-211',
+      ({ manifest }) => manifest.schemas.push(manifest.schemas[0]),
+      ['V-211 ref.duplicate manifest /schemas/3/name'],
+    ],
     [
       'V-208: a linked copy of a built-in module is accepted',
       (stored) => {
@@ -104,14 +148,26 @@ describe('inline secrets of stored manifests (definitions.md §3.8)', () => {
   const inline = { alias: 'demo/key', version: 1, binding_id: 'env:KEY' };
   check([
     ['a sound one', ({ manifest }) => (manifest.secrets = [inline]), []],
-    ['V-612', ({ manifest }) => (manifest.secrets = [{ ...inline, binding_id: '' }]), ['V-612 secret.binding_missing manifest /secrets/0/binding_id']],
-    ['V-613', ({ manifest }) => (manifest.secrets = [inline, { ...inline, binding_id: 'env:B' }]), ['V-613 secret.duplicate manifest /secrets/1']],
+    [
+      'V-612',
+      ({ manifest }) => (manifest.secrets = [{ ...inline, binding_id: '' }]),
+      ['V-612 secret.binding_missing manifest /secrets/0/binding_id'],
+    ],
+    [
+      'V-613',
+      ({ manifest }) => (manifest.secrets = [inline, { ...inline, binding_id: 'env:B' }]),
+      ['V-613 secret.duplicate manifest /secrets/1'],
+    ],
     [
       'V-617',
       ({ manifest }) => (manifest.secrets = [{ ...inline, policy: { allowed_caps: ['x'] } }]),
       ['V-617 grant.not_found manifest /secrets/0/policy/allowed_caps/0'],
     ],
-    ['version 0', ({ manifest }) => (manifest.secrets = [{ ...inline, version: 0 }]), ['V-103 node.bad_field manifest /secrets/0/version']],
+    [
+      'version 0',
+      ({ manifest }) => (manifest.secrets = [{ ...inline, version: 0 }]),
+      ['V-103 node.bad_field manifest /secrets/0/version'],
+    ],
   ]);
 
   test('they are part of the catalog', () => {
