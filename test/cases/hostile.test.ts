@@ -3,7 +3,7 @@ import type { Ingress, StampProposal } from '@worldline/kernel';
 import { KernelWorld } from '@worldline/testkit';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { awaitEvent, awaitReceipt, edge, emit, end, eq, mark, plan, ref, timer, world } from './nodes.ts';
+import { assign, awaitEvent, awaitReceipt, edge, emit, end, eq, mark, plan, ref, timer, txt, world } from './nodes.ts';
 
 /** `apply` is total (kernel.md §16): whatever comes in, S stays whole, and what was journaled replays. */
 
@@ -158,4 +158,17 @@ test('discarding tentative batches returns to the last accepted state, whatever 
     }),
     { numRuns: runs },
   );
+});
+
+test('a plan that doubles a value with each step ends value_too_large instead of exhausting the world (D10)', () => {
+  const steps = [assign('s0', 'v', { list: [txt('x'.repeat(64)), txt('y'.repeat(64))] })];
+  for (let i = 1; i < 40; i++) steps.push(assign(`s${i}`, 'v', { list: [ref('@var:v'), ref('@var:v')] }));
+  const edges = steps.slice(1).map((_, i) => edge(`s${i}`, `s${i + 1}`));
+  const w = KernelWorld.create(world([plan(P, steps, edges)]));
+  w.start(P, { id: 'a' });
+  expect(w.records('plan_ended')[0]).toMatchObject({
+    error_code: 'expr_error',
+    message: 'expr_error: value_too_large',
+  });
+  w.checkParity();
 });

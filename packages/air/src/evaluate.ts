@@ -4,6 +4,7 @@ import type { Env, EvalCode, EvalError, Expr, RefExpr, Slot } from './expr.ts';
 import { applyBinary, applyUnary, ELEMENTS_MAX, isUnary, truth, unfit } from './operators.ts';
 import { NULL, type Value } from './value.ts';
 import { canonicalSet, compareCanonical } from './value-order.ts';
+import { isStorable } from './value-size.ts';
 
 /**
  * Evaluation of expressions (`expressions.md` §3.1, §4–§12). Neighbours: `operators.ts` has the operators on values,
@@ -91,24 +92,32 @@ function containerOf(expr: Expr, env: Env): Outcome {
     case 'op':
       return operation(expr, env);
     case 'record':
-      return record(expr.fields, env);
+      return bounded(record(expr.fields, env));
     case 'list': {
       const items = itemsOf(expr.items, 'list', env);
-      return items instanceof Fault ? items : { kind: 'list', items };
+      return items instanceof Fault ? items : bounded({ kind: 'list', items });
     }
     case 'set':
       return set(expr.items, env);
     case 'map':
-      return map(expr.entries, env);
+      return bounded(map(expr.entries, env));
     case 'variant': {
       if (expr.value === undefined) return { kind: 'variant', tag: expr.tag, value: NULL };
       const value = valueOf(expr.value, env);
       if (value.kind === 'fault') return value.below('value').below('variant');
-      return { kind: 'variant', tag: expr.tag, value };
+      return bounded({ kind: 'variant', tag: expr.tag, value });
     }
     default:
       return expr satisfies never;
   }
+}
+
+/**
+ * A constructed value may name one large variable many times; shared in memory, it is not in bytes. So it is measured
+ * before anything compares, hashes or stores it.
+ */
+function bounded(made: Outcome): Outcome {
+  return made.kind === 'fault' || isStorable(made) ? made : new Fault('value_too_large');
 }
 
 function reference(ref: RefExpr, env: Env): Outcome {
@@ -286,6 +295,7 @@ function set(exprs: readonly Expr[], env: Env): Outcome {
   for (const item of items) {
     if (!isScalar(item)) return new Fault(unfit(item));
   }
+  if (!isStorable({ kind: 'list', items })) return new Fault('value_too_large');
   return { kind: 'set', items: canonicalSet(items) };
 }
 

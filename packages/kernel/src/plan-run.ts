@@ -6,6 +6,7 @@ import {
   evaluate,
   evaluateSlot,
   hash as hashValue,
+  isStorable,
   type PlanDef,
   type Slot,
   type Step,
@@ -196,6 +197,7 @@ class PlanRun {
     if (local === undefined) return this.#complete(i, value);
     const fitted = conform(value, ref(local), this.#pinned.scope, local);
     if (!fitted.ok) this.#failAt(i, 'expr_error', 'expr', 'conversion');
+    if (!isStorable(fitted.value)) this.#failAt(i, 'expr_error', 'expr', 'value_too_large');
     this.#complete(i, fitted.value);
   }
 
