@@ -21,7 +21,7 @@ import { type CanonicalPlan, canonicalPlan, checkPlanNames, type PlanLookups } f
 import { type Origin, type Problem, toDiagnostics } from './node-read.ts';
 import { validate } from './validate.ts';
 import { checkTypes } from './validate-types.ts';
-import { type Listed, type LoadOptions, schemaNames, scopeOf, type World } from './validate-world.ts';
+import { type Listed, type LoadOptions, scopeOf, type World } from './validate-world.ts';
 
 /** Loading what authors write (`definitions.md` §8): a folder of files becomes a manifest and its definitions. */
 
@@ -80,7 +80,11 @@ export function loadAuthored(
 
   const filled = fillReferences(manifest, merged.defs, warnings);
   if (!filled.ok) return stop(filled.failure);
-  const world: World = assembleWorld(filled.value.manifest, filled.value.resolved);
+  const world: World = assembleWorld(
+    filled.value.manifest,
+    filled.value.resolved,
+    unlistedNames(filled.value.unlisted),
+  );
   for (const { node, plan } of merged.defs) {
     if (plan !== undefined && world.plans.has(node.name)) world.canonical.set(node.name, plan);
   }
@@ -203,16 +207,19 @@ function canonicalise(nodes: readonly DefNode[]): {
     if (def.kind === 'defschema' || def.kind === 'defcap') typed.push({ def, origin });
   }
   const scope = scopeOf(schemas);
-  const badTypes = checkTypes(typed, scope, () => schemaNames(schemas));
+  const names = {
+    schemas: () => [...schemas.keys(), ...BUILTINS.schemas.keys()],
+    effects: () => effects.keys(),
+    plans: () => inputs.keys(),
+  };
+  const badTypes = checkTypes(typed, scope, (found) => suggestHint(found, names.schemas()));
   if (badTypes.length > 0) return { defs: [], problems: badTypes };
 
   const lookups: PlanLookups = {
     scope,
-    schemaNames: () => schemaNames(schemas),
     effect: (kind) => effects.get(kind),
-    effectKinds: () => effects.keys(),
     planInput: (name) => inputs.get(name),
-    planNames: () => inputs.keys(),
+    hint: (section, found) => suggestHint(found, names[section]()),
   };
   const problems: Problem[] = [];
   const defs: CanonicalDef[] = [];
@@ -269,7 +276,10 @@ function fillReferences(
   manifest: ManifestSource,
   defs: readonly CanonicalDef[],
   warnings: Problem[],
-): Result<{ readonly manifest: ManifestSource; readonly resolved: readonly Resolved[] }, readonly Problem[]> {
+): Result<
+  { readonly manifest: ManifestSource; readonly resolved: readonly Resolved[]; readonly unlisted: readonly DefNode[] },
+  readonly Problem[]
+> {
   const { origin } = manifest;
   const problems: Problem[] = [];
   const resolved: Resolved[] = [];
@@ -327,7 +337,8 @@ function fillReferences(
   problems.push(...duplicateKinds(effects, origin));
   if (problems.length > 0) return fail(problems);
 
-  warnings.push(...unlisted(manifest, defs));
+  const unlisted = defs.flatMap(({ node }) => (isListed(node, manifest) ? [] : [node]));
+  warnings.push(...unlisted.map(unlistedWarning));
   const replace = (ref: RefSource): RefSource => filled.get(ref) ?? ref;
   const refs = Object.fromEntries(SECTIONS.map((section) => [section, manifest.refs[section].map(replace)]));
   return ok({
@@ -337,6 +348,7 @@ function fillReferences(
       secrets: manifest.secrets.map((secret) => ('hash' in secret ? replace(secret) : secret)),
     },
     resolved,
+    unlisted,
   });
 }
 
@@ -362,20 +374,33 @@ function staleHash(section: Section, authored: RefSource, used: RefSource, origi
   };
 }
 
-function unlisted(manifest: ManifestSource, defs: readonly CanonicalDef[]): readonly Problem[] {
-  return defs.flatMap(({ node }) => {
-    const section = SECTIONS.find((candidate) => SECTION_KINDS[candidate] === node.kind) as Section;
-    if (manifest.refs[section].some(({ name }) => name === node.name)) return [];
-    return [
-      {
-        origin: node.origin,
-        code: 'def.unlisted',
-        severity: 'warning' as const,
-        path: ['name'],
-        message: `manifest.${section} does not list "${node.name}"`,
-        hint: 'List it, or remove the definition.',
-        fields: { kind: node.kind, name: node.name },
-      },
-    ];
-  });
+function sectionOf(node: DefNode): Section {
+  return SECTIONS.find((section) => SECTION_KINDS[section] === node.kind) as Section;
+}
+
+function isListed(node: DefNode, manifest: ManifestSource): boolean {
+  return manifest.refs[sectionOf(node)].some(({ name }) => name === node.name);
+}
+
+/** §8.4, step 5. */
+function unlistedWarning(node: DefNode): Problem {
+  return {
+    origin: node.origin,
+    code: 'def.unlisted',
+    severity: 'warning',
+    path: ['name'],
+    message: `manifest.${sectionOf(node)} does not list "${node.name}"`,
+    hint: 'List it, or remove the definition.',
+    fields: { kind: node.kind, name: node.name },
+  };
+}
+
+/** As `World.unlisted` has them. */
+function unlistedNames(nodes: readonly DefNode[]): ReadonlySet<string> {
+  return new Set(
+    nodes.flatMap((node) => [
+      `${sectionOf(node)} ${node.name}`,
+      ...('def' in node && node.def.kind === 'defeffect' ? [`effects ${node.def.effectKind}`] : []),
+    ]),
+  );
 }

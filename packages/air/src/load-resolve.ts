@@ -104,7 +104,11 @@ export interface Resolved {
 }
 
 /** @param resolved - In manifest order; each node has the kind of its section. */
-export function assembleWorld(manifest: ManifestSource, resolved: readonly Resolved[]): World {
+export function assembleWorld(
+  manifest: ManifestSource,
+  resolved: readonly Resolved[],
+  unlisted: ReadonlySet<string> = new Set(),
+): World {
   const listed = <D extends SimpleDef>(section: Section): readonly Listed<D>[] =>
     resolved.flatMap((each): Listed<D>[] => {
       if (each.section !== section) return [];
@@ -130,6 +134,7 @@ export function assembleWorld(manifest: ManifestSource, resolved: readonly Resol
     policies: byName(listed<PolicyDef>('policies')),
     secrets: declaredSecrets(manifest, listed<SecretDef>('secrets')),
     scope: scopeOf(schemas),
+    unlisted,
     canonical: new Map(),
   };
 }

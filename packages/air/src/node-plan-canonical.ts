@@ -1,5 +1,4 @@
 import { compareUtf8, type Path } from '@worldline/canon';
-import { suggestHint } from './diagnostic.ts';
 import type { Expr, Slot } from './expr.ts';
 import type { Json, JsonObject } from './json.ts';
 import { keep } from './literal-read.ts';
@@ -16,13 +15,11 @@ import type { ValueFailure } from './value-failure.ts';
 /** What a plan's slots are read with. */
 export interface PlanLookups {
   readonly scope: TypeScope;
-  /** Names that may be meant, for hints. */
-  readonly schemaNames: () => Iterable<string>;
   readonly effect: (kind: string) => EffectDef | undefined;
-  readonly effectKinds: () => Iterable<string>;
   /** Input schema of a plan. */
   readonly planInput: (name: string) => string | undefined;
-  readonly planNames: () => Iterable<string>;
+  /** What to try when a schema, an effect kind or a plan is not there. */
+  readonly hint: (section: 'schemas' | 'effects' | 'plans', found: string) => string | undefined;
 }
 
 export interface CanonicalPlan {
@@ -37,7 +34,7 @@ export function checkPlanNames(source: PlanSource, lookups: PlanLookups): readon
   const report = (problem: Report) => problems.push({ origin: source.origin, ...problem });
   const schema = (rule: string, name: string | undefined, path: Path) => {
     if (name !== undefined && lookups.scope.lookup(name) === undefined) {
-      report(schemaNotFound(rule, name, path, lookups.schemaNames()));
+      report(schemaNotFound(rule, name, path, lookups.hint('schemas', name)));
     }
   };
   schema('V-518', source.input, ['input']);
@@ -54,11 +51,13 @@ export function checkPlanNames(source: PlanSource, lookups: PlanLookups): readon
           code: 'plan.effect_unknown',
           path: [...at, 'kind'],
           message: `step "${step.id}" emits "${step.kind}", which is not among the listed effects`,
-          hint: suggestHint(step.kind, lookups.effectKinds()) ?? 'List the effect in manifest.effects.',
+          hint: lookups.hint('effects', step.kind),
           fields: { step: step.id, kind: step.kind },
         });
       } else if (lookups.scope.lookup(effect.paramsSchema) === undefined) {
-        report(schemaNotFound('V-514', effect.paramsSchema, [...at, 'kind'], lookups.schemaNames()));
+        report(
+          schemaNotFound('V-514', effect.paramsSchema, [...at, 'kind'], lookups.hint('schemas', effect.paramsSchema)),
+        );
       }
     }
     if (step.plan !== undefined && lookups.planInput(step.plan) === undefined) {
@@ -67,7 +66,7 @@ export function checkPlanNames(source: PlanSource, lookups: PlanLookups): readon
         code: 'plan.not_found',
         path: [...at, 'plan'],
         message: `there is no plan "${step.plan}"`,
-        hint: suggestHint(step.plan, lookups.planNames()) ?? 'List the plan in manifest.plans.',
+        hint: lookups.hint('plans', step.plan),
         fields: { plan: step.plan },
       });
     }
@@ -75,13 +74,13 @@ export function checkPlanNames(source: PlanSource, lookups: PlanLookups): readon
   return problems;
 }
 
-export function schemaNotFound(rule: string, schema: string, path: Path, known: Iterable<string>): Report {
+export function schemaNotFound(rule: string, schema: string, path: Path, hint: string | undefined): Report {
   return {
     rule,
     code: 'schema.not_found',
     path,
     message: `there is no schema "${schema}"`,
-    hint: suggestHint(schema, known) ?? 'List the schema in manifest.schemas.',
+    hint,
     fields: { schema },
   };
 }

@@ -18,7 +18,7 @@ import type { Problem } from './node-read.ts';
 import type { Type, TypeScope } from './type.ts';
 import { typesEqual } from './type-resolve.ts';
 import { grantMembers } from './validate-secrets.ts';
-import { type Pass, schemaNames } from './validate-world.ts';
+import { missingHint, type Pass } from './validate-world.ts';
 import { encodeValue } from './value-cbor.ts';
 import type { ValueFailure } from './value-failure.ts';
 
@@ -48,7 +48,7 @@ export const checkGrants: Pass = (world) => {
       code: 'cap.def_not_found',
       path: [...grant.path, 'cap'],
       message: `grant "${grant.name}": there is no cap "${grant.cap}"`,
-      hint: suggestHint(grant.cap, world.caps.keys()) ?? 'List the defcap in manifest.caps.',
+      hint: missingHint(world, 'caps', grant.cap),
       fields: { cap: grant.cap },
     });
   }
@@ -87,7 +87,7 @@ export const checkEffects: Pass = (world) => {
     ] as const;
     const missing = parts.filter(([, schema]) => world.scope.lookup(schema) === undefined);
     for (const [member, schema] of missing) {
-      problems.push({ origin, ...schemaNotFound('V-420', schema, [member], schemaNames(world.schemas)) });
+      problems.push({ origin, ...schemaNotFound('V-420', schema, [member], missingHint(world, 'schemas', schema)) });
     }
     const base = VARIANT_BASES.find((kind) => def.effectKind.startsWith(`${kind}.`));
     const baseDef = base === undefined ? undefined : builtinEffect(base)?.def;
@@ -288,7 +288,7 @@ export const checkDefaultPolicy: Pass = (world, options) => {
       code: 'policy.not_found',
       path: ['defaults', 'policy'],
       message: `there is no policy "${policy}"`,
-      hint: suggestHint(policy, world.policies.keys()) ?? 'List the defpolicy in manifest.policies.',
+      hint: missingHint(world, 'policies', policy),
       fields: { policy },
     },
   ];

@@ -10,7 +10,7 @@ import { slotType } from './node-plan-canonical.ts';
 import type { Origin, Problem } from './node-read.ts';
 import type { Type, TypeScope } from './type.ts';
 import { tryResolveType } from './type-resolve.ts';
-import { lookupsOf, type Pass, type World } from './validate-world.ts';
+import { lookupsOf, missingHint, type Pass, type World } from './validate-world.ts';
 
 /** Secrets: V-612 … V-618 (`definitions.md` §10). */
 
@@ -132,7 +132,7 @@ export const checkSecretPolicies: Pass = (world) => {
         code: 'plan.not_found',
         path: [...at, 'allowed_plans', index],
         message: `there is no plan "${plan}"`,
-        hint: suggestHint(plan, world.plans.keys()),
+        hint: missingHint(world, 'plans', plan),
         fields: { plan },
       });
     }
@@ -300,13 +300,11 @@ function judge(use: SecretUse, world: World, place: Place): readonly Problem[] {
     ({ def }) => def.alias === use.alias && BigInt(def.version) === use.version,
   )?.def;
   if (secret === undefined) {
-    const known = world.secrets.map(({ def }) => `${def.alias}@${def.version}`);
     return problem(
       'V-615',
       'secret.unknown',
       `secret ${shown}@${use.version} is not declared`,
-      suggestHint(`${use.alias}@${use.version}`, known) ??
-        'Declare it with a defsecret and list it in manifest.secrets.',
+      missingHint(world, 'secrets', `${use.alias}@${use.version}`),
     );
   }
   const planDenied =

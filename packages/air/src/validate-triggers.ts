@@ -13,7 +13,7 @@ import { readSlot, slotFromTree, slotToJson } from './slot.ts';
 import type { Type, TypeScope } from './type.ts';
 import { tryResolveType, typesEqual } from './type-resolve.ts';
 import { placedRefs } from './validate-refs.ts';
-import { type Pass, schemaNames, type World } from './validate-world.ts';
+import { missingHint, type Pass, type World } from './validate-world.ts';
 
 /** Triggers: V-430 … V-433, V-707, V-708 (`definitions.md` §7, §10). */
 
@@ -37,7 +37,9 @@ export function readTrigger(
   const event: Type = { kind: 'ref', name: source.event };
   const eventKnown = world.scope.lookup(source.event) !== undefined;
   if (!eventKnown) {
-    reports.push(schemaNotFound('V-430', source.event, [...source.path, 'event'], schemaNames(world.schemas)));
+    reports.push(
+      schemaNotFound('V-430', source.event, [...source.path, 'event'], missingHint(world, 'schemas', source.event)),
+    );
   }
   const plan = world.plans.get(source.plan)?.source;
   if (plan === undefined) {
@@ -46,7 +48,7 @@ export function readTrigger(
       code: 'plan.not_found',
       path: [...source.path, 'plan'],
       message: `there is no plan "${source.plan}"`,
-      hint: suggestHint(source.plan, world.plans.keys()) ?? 'List the plan in manifest.plans.',
+      hint: missingHint(world, 'plans', source.plan),
       fields: { plan: source.plan },
     });
   }

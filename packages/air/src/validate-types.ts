@@ -5,7 +5,7 @@ import type { Origin, Problem } from './node-read.ts';
 import type { Type, TypeScope } from './type.ts';
 import { isSetItemKind } from './type-parse.ts';
 import { tryResolveType } from './type-resolve.ts';
-import { type Pass, schemaNames } from './validate-world.ts';
+import { missingHint, type Pass } from './validate-world.ts';
 
 /** Rules on types that look behind refs: V-303, V-304, V-305, V-306 (`definitions.md` §10). */
 
@@ -20,7 +20,7 @@ export const checkListedTypes: Pass = (world) =>
       origin === undefined ? [] : [{ def, origin }],
     ),
     world.scope,
-    () => schemaNames(world.schemas),
+    (found) => missingHint(world, 'schemas', found),
   );
 
 /**
@@ -30,13 +30,13 @@ export const checkListedTypes: Pass = (world) =>
 export function checkTypes(
   defs: readonly TypedDef[],
   scope: TypeScope,
-  known: () => Iterable<string>,
+  hint: (schema: string) => string | undefined,
 ): readonly Problem[] {
   const problems: Problem[] = [];
   for (const { def, origin } of defs) {
     for (const part of partsOf(def)) {
       if (part.type.kind === 'ref' && scope.lookup(part.type.name) === undefined) {
-        problems.push({ origin, ...schemaNotFound('V-306', part.type.name, part.path, known()) });
+        problems.push({ origin, ...schemaNotFound('V-306', part.type.name, part.path, hint(part.type.name)) });
       }
     }
   }

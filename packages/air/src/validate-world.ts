@@ -1,7 +1,8 @@
 import type { Path } from '@worldline/canon';
-import { BUILTINS } from './builtins.ts';
+import { BUILTINS, builtinEffect } from './builtins.ts';
+import { suggestHint } from './diagnostic.ts';
 import type { CapDef, EffectDef, ModuleDef, PolicyDef, SchemaDef, SecretDef } from './node.ts';
-import type { ManifestSource, RefSource } from './node-manifest.ts';
+import type { ManifestSource, RefSource, Section } from './node-manifest.ts';
 import type { PlanSource } from './node-plan.ts';
 import type { CanonicalPlan, PlanLookups } from './node-plan-canonical.ts';
 import type { Origin, Problem } from './node-read.ts';
@@ -49,6 +50,8 @@ export interface World {
   readonly secrets: readonly DeclaredSecret[];
   /** Listed schemas over the built-in ones. */
   readonly scope: TypeScope;
+  /** `section name` (for effects also the kind) of what the files define and the manifest does not list; for hints. */
+  readonly unlisted: ReadonlySet<string>;
   /** Canonical plans by name; the pass that reads slots fills what the loader did not. */
   readonly canonical: Map<string, CanonicalPlan>;
 }
@@ -65,18 +68,35 @@ export function scopeOf(schemas: ReadonlyMap<string, { readonly def: SchemaDef }
   return { lookup: (name) => (schemas.get(name) ?? BUILTINS.schemas.get(name))?.def.type };
 }
 
-export function schemaNames(schemas: ReadonlyMap<string, unknown>): Iterable<string> {
-  return [...schemas.keys(), ...BUILTINS.schemas.keys()];
+/**
+ * What to try when a name of a section leads nowhere: list what is only defined, else a name that is near.
+ *
+ * @param found - A definition's name; for effects its kind.
+ */
+export function missingHint(world: World, section: Section, found: string): string | undefined {
+  if (world.unlisted.has(`${section} ${found}`)) return `It is defined but not listed: add it to manifest.${section}.`;
+  const builtin = section === 'effects' ? builtinEffect(found)?.def.name : undefined;
+  if (builtin !== undefined) return `Add {"name": "${builtin}"} to manifest.effects.`;
+  return suggestHint(found, namesOf(world, section)) ?? `Define it, and list it in manifest.${section}.`;
+}
+
+function namesOf(world: World, section: Section): Iterable<string> {
+  switch (section) {
+    case 'schemas':
+      return [...world.schemas.keys(), ...BUILTINS.schemas.keys()];
+    case 'secrets':
+      return world.secrets.map(({ def }) => `${def.alias}@${def.version}`);
+    default:
+      return world[section].keys();
+  }
 }
 
 /** What plans of this world are read with: listed definitions only (`definitions.md` §8.5). */
 export function lookupsOf(world: World): PlanLookups {
   return {
     scope: world.scope,
-    schemaNames: () => schemaNames(world.schemas),
     effect: (kind) => world.effects.get(kind)?.def,
-    effectKinds: () => world.effects.keys(),
     planInput: (name) => world.plans.get(name)?.source.input,
-    planNames: () => world.plans.keys(),
+    hint: (section, found) => missingHint(world, section, found),
   };
 }

@@ -156,3 +156,51 @@ test('an unlisted schema that a listed plan needs is a finding, not a crash', ()
   add(world, plan('demo/p@1', { steps: [{ id: 'r', op: 'raise_event', event: 'demo/Hidden@1', value: 'x' }] }));
   expect(findings(load(world.nodes))).toEqual(['V-517 schema.not_found demo/p@1 /steps/0/event']);
 });
+
+describe('hints for a name that leads nowhere', () => {
+  const hintOf = (change: (world: ReturnType<typeof smallWorld>) => void) => {
+    const world = smallWorld();
+    change(world);
+    const loaded = load(world.nodes);
+    return loaded.ok ? undefined : loaded.failure[0]?.hint;
+  };
+  const emit = (kind: string, params: unknown) => ({
+    id: 'a',
+    op: 'emit_effect',
+    kind,
+    params,
+    cap: 'clock',
+    bind: { effect_id_as: 'h' },
+  });
+
+  test('a schema that is defined but not listed', () => {
+    expect(
+      hintOf((world) => {
+        world.nodes.push(schema('demo/Done@2', TEXT));
+        node(world, 'demo/core_run@1').steps[3].event = 'demo/Done@2';
+        node(world, 'demo/core_run@1').steps[3].value = 'x';
+      }),
+    ).toBe('It is defined but not listed: add it to manifest.schemas.');
+  });
+
+  test('a built-in effect that is not listed', () => {
+    expect(hintOf((world) => add(world, plan('demo/p@1', { steps: [emit('timer.after', { after_ns: 1 })] })))).toBe(
+      'Add {"name": "sys/timer.after@1"} to manifest.effects.',
+    );
+  });
+
+  test('a typing error', () => {
+    expect(hintOf((world) => add(world, plan('demo/p@1', { steps: [emit('timer.aftr', {})] })))).toBe(
+      'Did you mean "timer.after"?',
+    );
+    expect(hintOf(({ manifest }) => (manifest.triggers[0].plan = 'demo/core_rnu@1'))).toBe(
+      'Did you mean "demo/core_run@1"?',
+    );
+  });
+
+  test('nothing near', () => {
+    expect(hintOf(({ manifest }) => (manifest.defaults.policy = 'other/thing@9'))).toBe(
+      'Define it, and list it in manifest.policies.',
+    );
+  });
+});
