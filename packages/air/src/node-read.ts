@@ -8,6 +8,7 @@ import {
   type JsonObject,
   locate,
   memberNames,
+  type Position,
   shorten,
 } from './json.ts';
 import { jsonKind } from './value-failure.ts';
@@ -48,6 +49,7 @@ const DIAGNOSTICS_MAX = 1000;
  */
 export function toDiagnostics(problems: readonly Problem[]): Diagnostic[] {
   const seen = new Set<string>();
+  const positionOf = positions();
   const placed: { diagnostic: Diagnostic; file: number; offset: number; order: number }[] = [];
   for (const problem of problems) {
     const { origin } = problem;
@@ -63,8 +65,7 @@ export function toDiagnostics(problems: readonly Problem[]): Diagnostic[] {
     if (seen.has(key)) continue;
     if (seen.size >= DIAGNOSTICS_MAX) break;
     seen.add(key);
-    const position =
-      origin.file && locate(origin.file.text, [...origin.base, ...problem.path], { key: problem.atKey ?? false });
+    const position = positionOf(problem);
     placed.push({
       diagnostic: {
         ...(problem.rule === undefined ? {} : { rule: problem.rule }),
@@ -86,6 +87,24 @@ export function toDiagnostics(problems: readonly Problem[]): Diagnostic[] {
   }
   placed.sort((a, b) => a.file - b.file || a.offset - b.offset || a.order - b.order);
   return placed.map(({ diagnostic }) => diagnostic);
+}
+
+/** Finds positions, scanning each file once per node instead of once per finding. */
+function positions(): (problem: Problem) => Position | undefined {
+  const starts = new Map<string, Position | undefined>();
+  return ({ origin: { file, base }, path, atKey }) => {
+    if (file === undefined) return undefined;
+    const key = JSON.stringify([file.index, base]);
+    if (!starts.has(key)) starts.set(key, locate(file.text, base));
+    const start = starts.get(key);
+    const inner = start && locate(file.text.slice(start.offset), path, { key: atKey ?? false });
+    if (start === undefined || inner === undefined) return start;
+    return {
+      line: start.line + inner.line - 1,
+      column: inner.line === 1 ? start.column + inner.column - 1 : inner.column,
+      offset: start.offset + inner.offset,
+    };
+  };
 }
 
 /** Patterns of `values.md` §1. */
