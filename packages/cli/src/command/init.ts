@@ -1,0 +1,107 @@
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Context } from '../context.ts';
+import { stop } from '../failure.ts';
+import { isFolder } from '../folder.ts';
+import { didYouMean } from '../suggest.ts';
+
+export interface InitFlags {
+  readonly template: string;
+  readonly force?: boolean;
+  readonly fresh?: boolean;
+  readonly yes?: boolean;
+}
+
+const TEMPLATES = ['minimal', 'http'];
+const LATER = ['counter', 'agent'];
+
+/** `worldline init [path]` (`host.md` §12.2): a world folder from a template. */
+export async function init(ctx: Context, path: string | undefined, flags: InitFlags): Promise<void> {
+  const { template } = flags;
+  if (LATER.includes(template)) stop('unsupported', `not supported yet: template "${template}"`, { hint: `use one of: ${TEMPLATES.join(', ')}` });
+  if (!TEMPLATES.includes(template)) stop('invalid_request', `there is no template "${template}"`, { hint: didYouMean(template, TEMPLATES) });
+  const given = path ?? ctx.flags.world ?? '.';
+  const root = resolve(ctx.cwd, given);
+  const source = fileURLToPath(new URL(`../../templates/${template}/`, import.meta.url));
+  const plan = filesBelow(source).map((file) => {
+    // npm packs no file of this name, so templates keep it without the dot.
+    const name = file === 'gitignore' ? '.gitignore' : file;
+    return { from: join(source, file), name, target: join(root, name) };
+  });
+  // Everything that can go wrong is looked at before anything is written.
+  refuseObstacles(root, given, plan);
+  if (flags.fresh === true) await forget(ctx, root, flags.yes === true);
+
+  const files = plan.map(({ from, name, target }) => {
+    const present = existsSync(target);
+    if (present && flags.force !== true) return { path: name, status: 'skipped' };
+    try {
+      mkdirSync(dirname(target), { recursive: true });
+      writeFileSync(target, readFileSync(from));
+    } catch (error) {
+      stop('host_error', `${name} cannot be written: ${(error as Error).message}`, { hint: 'check the folder’s permissions' });
+    }
+    return { path: name, status: present ? 'overwritten' : 'created' };
+  });
+  const where = relative(ctx.cwd, root);
+  const start = where === '' ? 'worldline' : `worldline --world ${where.startsWith('..') ? root : where}`;
+  const human = [
+    ...files.map((file) => `${file.status.padEnd(11)} ${file.path}`),
+    '',
+    'next:',
+    `  ${start} check              # find mistakes before a run`,
+    `  ${start} run                # run the world until Ctrl-C`,
+  ];
+  ctx.out.answer(human, { world: root, files });
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+function refuseObstacles(root: string, given: string, plan: readonly { readonly name: string; readonly target: string }[]): void {
+  for (let folder = root; ; folder = dirname(folder)) {
+    const stat = lstatSync(folder, { throwIfNoEntry: false });
+    if (stat !== undefined) {
+      if (!isFolder(folder)) {
+        stop('invalid_request', folder === root ? `${given} is not a folder` : `${folder} is not a folder, so ${given} cannot be made`, {
+          hint: 'name another folder',
+        });
+      }
+      break;
+    }
+    if (folder === dirname(folder)) break;
+  }
+  for (const { name, target } of plan) {
+    const stat = lstatSync(target, { throwIfNoEntry: false });
+    if (stat !== undefined && !stat.isFile()) stop('invalid_request', `${name} exists and is not a file`, { hint: 'move it away first' });
+    const parent = lstatSync(dirname(target), { throwIfNoEntry: false });
+    if (parent !== undefined && !parent.isDirectory()) stop('invalid_request', `${relative(root, dirname(target))} exists and is not a folder`, { hint: 'move it away first' });
+  }
+}
+
+/** `--fresh`: deletes the world's state, after its name was typed. */
+async function forget(ctx: Context, root: string, yes: boolean): Promise<void> {
+  const { inspectLock, worldFolder } = await import('@worldline/host');
+  const folder = worldFolder(root);
+  if (!existsSync(folder.dir)) return;
+  const lock = await inspectLock(folder.lock);
+  if (lock.state === 'alive') {
+    stop('world.locked', `process ${lock.lock.pid} is running this world`, { hint: 'stop it first' });
+  }
+  if (!yes) {
+    const name = basename(root);
+    if (process.stdin.isTTY !== true || ctx.out.json) stop('invalid_request', '--fresh deletes the journal and all state of this world', { hint: 'confirm with --yes' });
+    const prompt = createInterface({ input: process.stdin, output: process.stderr });
+    const typed = await prompt.question(`This deletes the journal and all state of "${name}". Type its name to go on: `, { signal: ctx.interrupted });
+    prompt.close();
+    if (typed.trim() !== name) stop('invalid_request', 'that is not the name of this world; nothing was deleted');
+  }
+  rmSync(folder.dir, { recursive: true });
+  ctx.out.notice(`deleted ${relative(ctx.cwd, folder.dir)}`);
+}

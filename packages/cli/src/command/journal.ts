@@ -1,0 +1,203 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { toHex } from '@worldline/canon';
+import { ensureKeys, verifyJournal } from '@worldline/host';
+import { renderRecord } from '@worldline/summary';
+import type { Context } from '../context.ts';
+import { EXIT } from '../exit-code.ts';
+import { stop, stopWith } from '../failure.ts';
+import { type Data, printable, toJson } from '../output.ts';
+import { Reader, reading } from '../reader.ts';
+import { type Entry, recordJson, type Types } from '../record-view.ts';
+import { didYouMean } from '../suggest.ts';
+
+const KINDS = [
+  'domain_event',
+  'effect_intent',
+  'effect_receipt',
+  'cap_decision',
+  'policy_decision',
+  'plan_started',
+  'plan_ended',
+  'plan_result',
+  'plan_start',
+  'plan_cancel',
+  'reducer_fault',
+  'ingress_rejected',
+  'manifest',
+  'snapshot',
+  'baseline',
+  'custom',
+];
+const SHORT: Readonly<Record<string, string>> = { event: 'domain_event', intent: 'effect_intent', receipt: 'effect_receipt' };
+const MAX_LIMIT = 1_000_000;
+
+export async function journalHead(ctx: Context): Promise<void> {
+  await reading(ctx, async (reader) => {
+    const meta = await reader.meta();
+    ctx.out.answer([String(reader.height)], { meta: { ...meta } }, meta);
+  });
+}
+
+export interface TailFlags {
+  readonly from?: number;
+  readonly limit: number;
+  readonly kinds?: string;
+  readonly follow?: boolean;
+  readonly out?: string;
+}
+
+/** `worldline journal tail`: `#seq kind summary` lines, or records as JSON. */
+export async function journalTail(ctx: Context, flags: TailFlags): Promise<void> {
+  const kinds = readKinds(flags.kinds);
+  if (flags.limit > MAX_LIMIT) stop('invalid_request', `--limit is at most ${MAX_LIMIT}`);
+  if (flags.follow === true && flags.out !== undefined) stop('invalid_request', '--follow writes to standard output only', { hint: 'leave out --out, or redirect the output' });
+  const reader = await Reader.open(ctx);
+  try {
+    const wanted = (entry: Entry) => kinds.size === 0 || kinds.has(entry.record.record_kind);
+    let entries: Entry[] = [];
+    let from: number;
+    if (flags.from === undefined) {
+      for await (const entry of reader.entriesBackwards()) {
+        if (entries.length === flags.limit) break;
+        if (wanted(entry)) entries.push(entry);
+      }
+      entries = entries.reverse();
+      from = entries[0]?.seq ?? reader.height;
+    } else {
+      from = flags.from;
+      for await (const entry of reader.entries(from)) {
+        if (entries.length === flags.limit) break;
+        if (wanted(entry)) entries.push(entry);
+      }
+    }
+    const cut = flags.from !== undefined && entries.length === flags.limit;
+    const to = cut ? entries.at(-1)!.seq + 1 : reader.height;
+    if (flags.follow === true) {
+      const types = await typesOf(reader, entries);
+      for (const entry of entries) show(ctx, entry, types);
+      await follow(ctx, reader, to, wanted);
+      return;
+    }
+    const types = ctx.out.json ? await typesOf(reader, entries) : undefined;
+    const human = entries.map((entry) => printable(renderRecord(entry.seq, entry.record)));
+    const data = { from, to, entries: types === undefined ? [] : entries.map((entry) => entryJson(entry, types)) };
+    const meta = await reader.meta();
+    if (flags.out !== undefined) {
+      writeOut(ctx, flags.out, ctx.out.json ? [toJson({ data, meta: { ...meta } }, ctx.out.options.pretty)] : human);
+      ctx.out.answer([`${entries.length} records written to ${flags.out}`], { from, to, out: flags.out }, meta);
+      return;
+    }
+    ctx.out.answer(human, data, meta);
+  } finally {
+    await reader.close();
+  }
+}
+
+function writeOut(ctx: Context, file: string, lines: readonly string[]): void {
+  try {
+    const handle = openSync(resolve(ctx.cwd, file), 'w');
+    try {
+      for (const line of lines) writeSync(handle, `${line}\n`);
+    } finally {
+      closeSync(handle);
+    }
+  } catch (error) {
+    stop('host_error', `${file} cannot be written: ${(error as Error).message}`);
+  }
+}
+
+/** Records as they become durable; ends when interrupted. */
+async function follow(ctx: Context, first: Reader, from: number, wanted: (entry: Entry) => boolean): Promise<void> {
+  let next = from;
+  const { store } = first;
+  const { worldId } = first.row;
+  while (!ctx.interrupted.aborted) {
+    const head = await store.journal.head(worldId);
+    if (head !== undefined && head.height > next) {
+      const reader = await Reader.over(store, worldId);
+      const entries: Entry[] = [];
+      for await (const entry of reader.entries(next)) if (wanted(entry)) entries.push(entry);
+      const types = await typesOf(reader, entries);
+      for (const entry of entries) show(ctx, entry, types);
+      next = reader.height;
+    }
+    await pause(200, ctx.interrupted);
+  }
+}
+
+function show(ctx: Context, entry: Entry, types: Types): void {
+  ctx.out.line(printable(renderRecord(entry.seq, entry.record)), entryJson(entry, types));
+}
+
+function entryJson(entry: Entry, types: Types): { readonly [key: string]: Data } {
+  return { seq: entry.seq, kind: entry.record.record_kind, record: recordJson(entry, types) };
+}
+
+/** What the values of these entries are read with: the live manifest, and the intents that receipts answer. */
+async function typesOf(reader: Reader, entries: readonly Entry[]): Promise<Types> {
+  const catalog = await reader.catalog();
+  const kinds = new Map<string, string>();
+  for (const { record } of entries) if (record.record_kind === 'effect_intent') kinds.set(toHex(record.intent_hash), record.kind);
+  for (const { record } of entries) {
+    if (record.record_kind !== 'effect_receipt' || kinds.has(toHex(record.intent_hash))) continue;
+    const intent = await reader.recordAt(record.emission_seq);
+    if (intent?.record_kind === 'effect_intent') kinds.set(toHex(record.intent_hash), intent.kind);
+  }
+  return { catalog, kindOf: (intentHash) => kinds.get(toHex(intentHash)) };
+}
+
+function readKinds(list: string | undefined): ReadonlySet<string> {
+  if (list === undefined) return new Set();
+  return new Set(
+    list
+      .split(',')
+      .map((text) => text.trim())
+      .filter((text) => text !== '')
+      .map((text) => {
+        const kind = SHORT[text] ?? text;
+        if (!KINDS.includes(kind)) stop('invalid_request', `there is no record kind "${text}"`, { hint: didYouMean(text, [...KINDS, ...Object.keys(SHORT)]) ?? `known: ${KINDS.join(', ')}` });
+        return kind;
+      }),
+  );
+}
+
+/** Waits, or returns at once when the signal fires. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
+}
+
+/** `worldline journal verify`. */
+export async function journalVerify(ctx: Context, flags: { readonly signatures?: boolean }): Promise<void> {
+  await reading(ctx, async (reader) => {
+    const config = await ctx.config();
+    let receiptKeys: Parameters<typeof verifyJournal>[0]['receiptKeys'];
+    if (flags.signatures === true) {
+      const { receipts } = await ensureKeys((await ctx.folder()).keys);
+      receiptKeys = [{ keyId: receipts.keyId, alg: 'ed25519', key: receipts.publicKey }, ...config.receipts.trustedKeys];
+    }
+    const verified = await verifyJournal({ store: reader.store, worldId: reader.row.worldId, receiptKeys });
+    if (!verified.ok) return stopWith(verified.failure);
+    const { entries, batches, receiptsVerified, problems } = verified.value;
+    const human = [
+      `${entries} entries in ${batches} batches${flags.signatures === true ? `, ${receiptsVerified} signatures verified` : ''}`,
+      problems.length === 0 ? ctx.out.style('bold', 'no problems') : ctx.out.style('red', `${problems.length} problems`),
+      ...problems.map((problem) => printable(`#${problem.seq} ${problem.code}  ${problem.message}`)),
+    ];
+    ctx.out.answer(
+      human,
+      { entries, batches, ...(flags.signatures === true ? { receipts_verified: receiptsVerified } : {}), problems: problems.map((problem) => ({ ...problem })) },
+      await reader.meta(),
+    );
+    if (problems.length > 0) process.exitCode = EXIT.check;
+  });
+}

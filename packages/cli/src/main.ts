@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { installSha256 } from '@worldline/canon';
+import { type Command, CommanderError } from 'commander';
+import { Context, type GlobalFlags } from './context.ts';
+import { EXIT, exitCode } from './exit-code.ts';
+import { CommandError, type CommandFailure } from './failure.ts';
+import { Output } from './output.ts';
+import { program } from './program.ts';
+
+/** Runs one command line and sets the exit code. */
+export async function main(argv: readonly string[]): Promise<void> {
+  installSha256((bytes) => createHash('sha256').update(bytes).digest());
+  // A reader that closes early (`| head`) has seen enough.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.success);
+    throw error;
+  });
+  const json = argv.some((word) => word === '--json' || word === '--pretty');
+  const early = new Output({ json, pretty: argv.includes('--pretty'), meta: true, quiet: false }, process);
+  const interruption = new AbortController();
+  const tree = program((flags) => (action) => perform(flags, interruption, action));
+  const said = silence(tree);
+  try {
+    await tree.parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommandError) {
+      early.failure(error.failure);
+      process.exitCode = exitCode(error.failure.code);
+    } else if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return;
+      early.failure(usageFailure(error, said.text, argv));
+      process.exitCode = EXIT.usage;
+    } else {
+      early.failure({ code: 'host_error', message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      process.exitCode = EXIT.failure;
+    }
+  }
+}
+
+async function perform(flags: GlobalFlags, interruption: AbortController, action: (ctx: Context) => Promise<void>): Promise<void> {
+  const out = new Output({ json: flags.json, pretty: flags.pretty, meta: flags.meta, quiet: flags.quiet }, process);
+  const ctx = new Context({ flags, out, cwd: process.cwd(), env: process.env, interrupted: interruption.signal });
+  const interrupt = () => interruption.abort(new CommandError({ code: 'interrupted', message: 'interrupted' }));
+  process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
+  try {
+    await action(ctx);
+  } catch (error) {
+    const failure = asFailure(error, interruption.signal);
+    if (failure === undefined) throw error;
+    out.failure(failure);
+    process.exitCode = exitCode(failure.code);
+  } finally {
+    process.removeListener('SIGINT', interrupt);
+    process.removeListener('SIGTERM', interrupt);
+  }
+}
+
+function asFailure(error: unknown, interrupted: AbortSignal): CommandFailure | undefined {
+  if (error instanceof CommandError) return error.failure;
+  if (interrupted.aborted) return { code: 'interrupted', message: 'interrupted' };
+  return undefined;
+}
+
+/** Commander's own messages are kept back and said in this program's form. */
+function silence(root: Command): { readonly text: string } {
+  const said = { text: '' };
+  const quiet = (command: Command) => {
+    command.exitOverride();
+    command.configureOutput({
+      writeErr: (text) => {
+        said.text += text;
+      },
+    });
+    for (const child of command.commands) quiet(child);
+  };
+  quiet(root);
+  return said;
+}
+
+function usageFailure(error: CommanderError, said: string, argv: readonly string[]): CommandFailure {
+  // A group without a command answers with its help, as an error.
+  if (error.code === 'commander.help') {
+    const words = argv.filter((word) => !word.startsWith('-'));
+    const usage = said.trim();
+    return { code: 'invalid_request', message: words.length === 0 ? 'a command is missing' : `"${words.join(' ')}" needs a command`, hint: `one of these:\n\n${usage}` };
+  }
+  const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
+  const suggestion = /\(Did you mean (.*)\?\)/.exec(rest.join(' '))?.[1];
+  const hint = suggestion === undefined ? 'see "worldline --help", or --help after a command' : `did you mean "${suggestion}"?`;
+  return { code: 'invalid_request', message: first.replace(/\.$/, ''), hint };
+}

@@ -1,0 +1,167 @@
+import { type Json, JsonFloat } from '@worldline/air';
+import { pointer } from '@worldline/canon';
+import type { CommandFailure } from './failure.ts';
+
+/**
+ * Everything a command says (`host.md` §12.1). Data goes to stdout; notices and errors go to stderr; with `--json`
+ * stdout carries exactly one object.
+ */
+
+export interface OutputOptions {
+  readonly json: boolean;
+  readonly pretty: boolean;
+  readonly meta: boolean;
+  readonly quiet: boolean;
+}
+
+export interface Streams {
+  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean | undefined };
+  readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean | undefined };
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Data of an answer: JSON, with bigints beyond 2^53 and absent members left out. */
+export type Data = null | boolean | number | bigint | string | readonly Data[] | { readonly [key: string]: Data | undefined } | Json;
+
+export interface Meta {
+  readonly journal_height: number;
+  readonly manifest_hash: string;
+  readonly snapshot_hash?: string | undefined;
+}
+
+const STYLES = { red: 31, yellow: 33, cyan: 36, bold: 1, dim: 2 } as const;
+
+export class Output {
+  readonly options: OutputOptions;
+  readonly #streams: Streams;
+  readonly #warnings: string[] = [];
+  #answered = false;
+
+  constructor(options: OutputOptions, streams: Streams) {
+    this.options = options;
+    this.#streams = streams;
+  }
+
+  get json(): boolean {
+    return this.options.json;
+  }
+
+  /** Something worth knowing that is not the answer. With `--json` it is a member `warnings` of the answer. */
+  notice(text: string): void {
+    if (this.options.quiet) return;
+    if (this.options.json) this.#warnings.push(text);
+    else this.#streams.stderr.write(`${this.#paint('stderr', 'yellow', 'notice')}: ${printable(text)}\n`);
+  }
+
+  /** What is going on while a command runs; nothing with `--json` or `--quiet`. */
+  progress(text: string): void {
+    if (!this.options.quiet && !this.options.json) this.#streams.stderr.write(`${printable(text)}\n`);
+  }
+
+  /**
+   * The answer.
+   *
+   * @param human - lines for people, already printable; an empty list prints nothing.
+   */
+  answer(human: readonly string[], data: Data, meta?: Meta): void {
+    if (this.#answered) throw new Error('a command answers once');
+    this.#answered = true;
+    if (!this.options.json) {
+      if (human.length > 0) this.#streams.stdout.write(`${human.join('\n')}\n`);
+      return;
+    }
+    this.#object({
+      data,
+      ...(meta === undefined || !this.options.meta ? {} : { meta: { ...meta } }),
+      ...(this.#warnings.length === 0 ? {} : { warnings: this.#warnings }),
+    });
+  }
+
+  /** One line of a stream: an object of its own with `--json`. */
+  line(human: string, data: Data): void {
+    this.#answered = true;
+    this.#streams.stdout.write(`${this.options.json ? toJson(data, false) : human}\n`);
+  }
+
+  /** Raw bytes for `--raw`. */
+  bytes(bytes: Uint8Array, write: (bytes: Uint8Array) => void): void {
+    this.#answered = true;
+    write(bytes);
+  }
+
+  failure(failure: CommandFailure): void {
+    const at = failure.path === undefined || failure.path.length === 0 ? undefined : pointer(failure.path);
+    if (this.options.json) {
+      const details = {
+        ...(at === undefined ? {} : { pointer: at }),
+        ...(failure.hint === undefined ? {} : { hint: failure.hint }),
+        ...(failure.details === undefined ? {} : { failures: failure.details.map((one) => ({ ...one })) }),
+      };
+      this.#object({ error: { code: failure.code, message: failure.message, ...(Object.keys(details).length === 0 ? {} : { details }) } });
+      return;
+    }
+    const lines = [`${this.#paint('stderr', 'red', `error[${failure.code}]`)}: ${printable(failure.message)}`];
+    if (at !== undefined) lines.push(`  at ${printable(at)}`);
+    for (const one of failure.details ?? []) {
+      const where = one.file === undefined ? one.pointer : `${one.file}${one.line === undefined ? '' : `:${one.line}:${one.column ?? 1}`}`;
+      lines.push(`  ${printable(where === '' ? '/' : where)}  ${one.code}  ${printable(one.message)}`);
+      if (one.hint !== undefined) lines.push(`    hint: ${printable(one.hint)}`);
+    }
+    if (failure.hint !== undefined) lines.push(`  ${this.#paint('stderr', 'cyan', 'hint')}: ${printable(failure.hint)}`);
+    this.#streams.stderr.write(`${lines.join('\n')}\n`);
+  }
+
+  /** Text in a colour, where stdout is a terminal that wants colours. */
+  style(style: keyof typeof STYLES, text: string): string {
+    return this.#paint('stdout', style, text);
+  }
+
+  #paint(stream: 'stdout' | 'stderr', style: keyof typeof STYLES, text: string): string {
+    const { env } = this.#streams;
+    const colour = this.#streams[stream].isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
+    return colour ? `\u001b[${STYLES[style]}m${text}\u001b[0m` : text;
+  }
+
+  #object(object: Data): void {
+    this.#streams.stdout.write(`${toJson(object, this.options.pretty)}\n`);
+  }
+}
+
+/** Text without control characters, so that nothing from a world can steer the terminal. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** A table: header line, columns two spaces apart, numbers to the right. */
+export function table(header: readonly string[], rows: readonly (readonly (string | number | bigint | undefined)[])[]): string[] {
+  const cells = rows.map((row) => header.map((_, i) => printable(String(row[i] ?? '')).replaceAll('\n', '\\n').replaceAll('\t', ' ')));
+  const right = header.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === 'number' || typeof row[i] === 'bigint'));
+  const widths = header.map((title, i) => Math.max(width(title), ...cells.map((row) => width(row[i]!))));
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, i) => (right[i] ? ' '.repeat(widths[i]! - width(cell)) + cell : cell + ' '.repeat(widths[i]! - width(cell))))
+      .join('  ')
+      .trimEnd();
+  return [line(header), ...cells.map(line)];
+}
+
+/** Columns that a text takes, near enough for tables: one per character. */
+function width(text: string): number {
+  return [...text].length;
+}
+
+const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
+
+/** JSON text; integers beyond 2^53−1 as decimal strings, bytes never appear. */
+export function toJson(value: Data, pretty: boolean): string {
+  return JSON.stringify(
+    value,
+    (_key, member: unknown) => {
+      if (typeof member === 'bigint') return member <= MAX_SAFE && member >= -MAX_SAFE ? Number(member) : String(member);
+      if (member instanceof JsonFloat) return Number(member.text);
+      return member;
+    },
+    pretty ? 2 : undefined,
+  );
+}

@@ -1,0 +1,321 @@
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import type { Context, GlobalFlags } from './context.ts';
+import { version } from './version.ts';
+
+/**
+ * The commands and their flags (`host.md` §12.2). Each action loads its own module, so that `--help` and a mistyped flag
+ * cost nothing.
+ */
+
+export type Run = (action: (ctx: Context) => Promise<void>) => Promise<void>;
+
+/** @param start - turns global flags into a context and runs the action with it. */
+export function program(start: (flags: GlobalFlags) => Run): Command {
+  const root = new Command('worldline');
+  const run = (action: (ctx: Context) => Promise<void>) => start(globalFlags(root))(action);
+
+  root
+    .description('Run agent workflows whose plans are data: checked before they run, journaled, replayed byte for byte.')
+    .version(version(), '--version', 'print the version')
+    .helpOption('-h, --help', 'explain a command')
+    .helpCommand('help [command]', 'explain a command')
+    .addOption(new Option('-w, --world <dir>', 'world folder (default: the nearest one upwards)').env('WORLDLINE_WORLD'))
+    .addOption(
+      new Option('--mode <mode>', 'auto: use the running world, else open it; daemon: only the running one; batch: only open it')
+        .choices(['auto', 'daemon', 'batch'])
+        .default('auto')
+        .env('WORLDLINE_MODE'),
+    )
+    .addOption(new Option('--air <dir>', 'folder with the definitions').env('WORLDLINE_AIR'))
+    .addOption(new Option('--store <dir>', 'folder of the store').env('WORLDLINE_STORE'))
+    .option('--json', 'print one JSON object: { data, meta } or { error }')
+    .option('--pretty', 'the same, indented')
+    .option('--no-meta', 'leave out "meta"')
+    .option('--quiet', 'print no notices')
+    .addOption(new Option('--timeout-ms <n>', 'longest wait for an answer').argParser(count('milliseconds')).default(30_000).env('WORLDLINE_TIMEOUT_MS'))
+    .addHelpText(
+      'after',
+      `
+Values are JSON, @file, or @- for standard input. Most answers are tables; --json gives the same as data.
+
+A first world, in a minute:
+  worldline init hello && cd hello
+  worldline check
+  worldline event send hello/Asked@1 '{"name": "Ada"}'
+  worldline plans ls
+  worldline replay --verify
+
+Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 conflict, 7 check failed, 8 timeout, 130 interrupted.`,
+    );
+
+  root
+    .command('init')
+    .summary('make a world folder from a template')
+    .description('Makes a world folder from a template. Files that are there already are left alone.')
+    .argument('[path]', 'folder to make (default: the current one)')
+    .option('--template <name>', 'minimal or http', 'minimal')
+    .option('--force', 'overwrite files of the template that are there already')
+    .option('--fresh', 'delete the journal and all state of the world first')
+    .option('-y, --yes', 'do not ask before deleting')
+    .addHelpText('after', examples('init hello', 'init pages --template http', 'init --fresh --yes'))
+    .action(async (path: string | undefined, flags) => run(async (ctx) => (await import('./command/init.ts')).init(ctx, path, flags)));
+
+  checkCommand(root.command('check'), run);
+
+  root
+    .command('run')
+    .summary('run the world until it is stopped')
+    .description(
+      'Runs the world: applies what arrives, performs effects, fires timers. The first run in a folder creates the world from its definitions. Ctrl-C ends it cleanly.',
+    )
+    .option('--batch', 'stop when nothing can be done now; what it still waits for is reported')
+    .option('--wait', 'with --batch: stay until every plan has ended')
+    .option('--strict-adapters', 'refuse to start when an effect kind has no adapter')
+    .option('--strict-secrets', 'refuse to start when a declared secret has no value')
+    .addOption(new Option('--log-level <level>', 'debug, info, warn or error').choices(['debug', 'info', 'warn', 'error']))
+    .option('--log-json', 'one JSON object per log line')
+    .addHelpText('after', examples('run', 'run --batch', 'run --batch --wait --timeout-ms 60000'))
+    .action(async (flags) => run(async (ctx) => (await import('./command/run.ts')).run(ctx, flags)));
+
+  root
+    .command('status')
+    .summary('what this world is and what it waits for')
+    .description('Shows the world, its manifest and height, who runs it, and what it waits for.')
+    .addHelpText('after', examples('status', 'status --json'))
+    .action(async () => run(async (ctx) => (await import('./command/status.ts')).status(ctx)));
+
+  const event = group(root, 'event', 'what happens outside, told to the world');
+  event
+    .command('send')
+    .summary('publish an event')
+    .description('Publishes an event of a schema that the manifest lists. Triggers and waiting plans take it from there.')
+    .argument('<schema>', 'name of the schema, demo/Asked@1')
+    .argument('<value>', 'its value: JSON, @file or @-')
+    .addOption(new Option('--key <text>', 'routing key, a text').conflicts(['keyJson', 'keyB64']))
+    .addOption(new Option('--key-json <json>', 'routing key, as JSON').conflicts(['keyB64']))
+    .option('--key-b64 <base64>', 'routing key, canonical CBOR in base64')
+    .option('--idempotency-key <key>', 'a repeat with the same key and value is one event')
+    .addOption(new Option('--wait <until>', 'accepted: enqueued; applied: its records are durable; settled: so is what followed at once').choices(['accepted', 'applied', 'settled']).default('settled'))
+    .addHelpText('after', examples(`event send hello/Asked@1 '{"name": "Ada"}'`, 'event send hello/Asked@1 @asked.json --idempotency-key order-17', 'event send hello/Asked@1 @- < asked.json'))
+    .action(async (schema: string, value: string, flags) => run(async (ctx) => (await import('./command/event.ts')).sendEvent(ctx, schema, value, flags)));
+
+  const plans = group(root, 'plans', 'runs of plans');
+  plans
+    .command('start')
+    .summary('start a plan')
+    .description('Starts a plan with an input of its input schema.')
+    .argument('<plan>', 'name of the plan, demo/greet@1')
+    .argument('<input>', 'its input: JSON, @file or @-')
+    .option('--correlation <json>', 'text or number that names this run')
+    .option('--bind <json>', 'values of locals: {"name": value, …}')
+    .option('--idempotency-key <key>', 'a repeat with the same key and input is one start')
+    .addOption(
+      new Option('--wait [until]', 'accepted, applied, settled, or ended: the run is over; --wait alone means ended')
+        .choices(['accepted', 'applied', 'settled', 'ended'])
+        .preset('ended')
+        .default('settled'),
+    )
+    .addHelpText('after', examples(`plans start hello/greet@1 '{"name": "Ada"}'`, `plans start hello/greet@1 @input.json --correlation '"r-17"' --wait`))
+    .action(async (plan: string, input: string, flags) => run(async (ctx) => (await import('./command/plans.ts')).startPlan(ctx, plan, input, flags)));
+  plans
+    .command('ls')
+    .summary('list runs, newest first')
+    .description('Lists runs of plans, newest first, with what the live ones wait for.')
+    .option('--live', 'only runs that have not ended')
+    .option('--plan <name>', 'only runs of this plan')
+    .option('--limit <n>', 'at most so many', count('runs'), 50)
+    .addHelpText('after', examples('plans ls', 'plans ls --live --plan hello/greet@1'))
+    .action(async (flags) => run(async (ctx) => (await import('./command/plans.ts')).listPlans(ctx, flags)));
+  plans
+    .command('get')
+    .summary('show one run')
+    .description('Shows one run of a plan: its steps while it lives, its result when it has ended.')
+    .argument('<id>', 'plan id', planId)
+    .addHelpText('after', examples('plans get 3', 'plans get 3 --json'))
+    .action(async (id: number) => run(async (ctx) => (await import('./command/plans.ts')).getPlan(ctx, id)));
+  plans
+    .command('cancel')
+    .summary('end a live run')
+    .description('Ends a live run with the error "cancelled". Requests already sent are not taken back.')
+    .argument('<id>', 'plan id', planId)
+    .option('--reason <text>', 'why, for the journal', '')
+    .option('-y, --yes', 'do not ask')
+    .addHelpText('after', examples('plans cancel 3 --reason "wrong input" --yes'))
+    .action(async (id: number, flags) => run(async (ctx) => (await import('./command/plans.ts')).cancelPlan(ctx, id, flags)));
+  checkCommand(plans.command('check'), run);
+
+  const approvals = group(root, 'approvals', 'decisions that plans ask people for');
+  approvals
+    .command('ls')
+    .summary('list pending approvals')
+    .description('Lists pending approvals, oldest first.')
+    .option('--all', 'also the newest 1000 decided ones')
+    .addHelpText('after', examples('approvals ls', 'approvals ls --all --json'))
+    .action(async (flags) => run(async (ctx) => (await import('./command/approvals.ts')).listApprovals(ctx, flags)));
+  approvals
+    .command('get')
+    .summary('show one approval')
+    .description('Shows one approval with the material it refers to.')
+    .argument('<intent>', 'intent hash; its beginning is enough')
+    .addHelpText('after', examples('approvals get sha256:3f2a…'))
+    .action(async (intent: string) => run(async (ctx) => (await import('./command/approvals.ts')).getApproval(ctx, intent)));
+  approvals
+    .command('decide')
+    .summary('approve or deny')
+    .description('Decides a pending approval. The first decision counts.')
+    .argument('<intent>', 'intent hash; its beginning is enough')
+    .addArgument(new Argument('<decision>', 'approve or deny').choices(['approve', 'deny']))
+    .option('--rationale <text>', 'why, for the plan and the journal')
+    .addHelpText('after', examples('approvals decide sha256:3f2a… approve', 'approvals decide sha256:3f2a… deny --rationale "tests are red"'))
+    .action(async (intent: string, decision: 'approve' | 'deny', flags) => run(async (ctx) => (await import('./command/approvals.ts')).decideApproval(ctx, intent, decision, flags)));
+
+  const journal = group(root, 'journal', 'everything that happened');
+  journal
+    .command('head')
+    .summary('height of the journal')
+    .description('Shows the height of the journal: the sequence number the next record will get.')
+    .addHelpText('after', examples('journal head'))
+    .action(async () => run(async (ctx) => (await import('./command/journal.ts')).journalHead(ctx)));
+  journal
+    .command('tail')
+    .summary('show records')
+    .description('Shows records in order; by default the last 200.')
+    .option('--from <seq>', 'first record', count('a sequence number'))
+    .option('--limit <n>', 'at most so many records', count('records'), 200)
+    .option('--kinds <list>', 'only these kinds, separated by commas; event, intent and receipt are short forms')
+    .option('--follow', 'go on as records appear, until Ctrl-C')
+    .option('--out <file>', 'write to this file instead')
+    .addHelpText('after', examples('journal tail', 'journal tail --kinds plan_started,plan_ended --limit 20', 'journal tail --from 0 --limit 1000 --json --out journal.json'))
+    .action(async (flags) => run(async (ctx) => (await import('./command/journal.ts')).journalTail(ctx, flags)));
+  journal
+    .command('verify')
+    .summary('check framing, chain and references')
+    .description('Checks every batch: framing, hash chain, and that everything it refers to is in the store.')
+    .option('--signatures', 'also check the receipts’ signatures with this world’s keys')
+    .addHelpText('after', examples('journal verify', 'journal verify --signatures'))
+    .action(async (flags) => run(async (ctx) => (await import('./command/journal.ts')).journalVerify(ctx, flags)));
+
+  root
+    .command('replay')
+    .summary('rebuild every record and compare')
+    .description('Rebuilds the state from the active baseline (or from genesis) and, with --verify, compares every record and every byte of state.')
+    .option('--verify', 'compare records, and the state at every snapshot and at head')
+    .option('--from-genesis', 'begin with the first record instead of the active baseline')
+    .option('--to <height>', 'stop there', count('a height'))
+    .addHelpText('after', examples('replay --verify', 'replay --verify --from-genesis'))
+    .action(async (flags) => run(async (ctx) => (await import('./command/replay.ts')).replay(ctx, flags)));
+
+  root
+    .command('trace-summary')
+    .summary('how plans ran: counts, errors, durations')
+    .description('Summarises runs, errors, effects and durations from the journal.')
+    .option('--from <seq>', 'first record', count('a sequence number'))
+    .option('--to <seq>', 'last record', count('a sequence number'))
+    .option('--plan <name>', 'only this plan')
+    .option('--instances', 'list every run')
+    .option('--out <file>', 'write the JSON to this file')
+    .addHelpText('after', examples('trace-summary', 'trace-summary --plan hello/greet@1 --instances --json'))
+    .action(async (flags) => run(async (ctx) => (await import('./command/trace-summary.ts')).traceSummary(ctx, flags)));
+
+  const defs = group(root, 'defs', 'definitions of the live manifest');
+  defs
+    .command('ls')
+    .summary('list definitions')
+    .description('Lists the definitions of the live manifest by name.')
+    .option('--kind <kind>', 'only this kind: schema, plan, effect, cap, policy, module, secret (repeatable)', (kind: string, before: string[]) => [...before, kind], [])
+    .option('--prefix <text>', 'only names that begin so')
+    .addHelpText('after', examples('defs ls', 'defs ls --kind plan --kind schema --prefix hello/'))
+    .action(async (flags) => run(async (ctx) => (await import('./command/defs.ts')).listDefs(ctx, flags)));
+  defs
+    .command('get')
+    .summary('show one definition')
+    .description('Shows the canonical node of one definition.')
+    .argument('<name>', 'name, demo/greet@1')
+    .option('--kind <kind>', 'when several kinds have a definition of this name', (kind: string, before: string[]) => [...before, kind], [])
+    .addHelpText('after', examples('defs get hello/greet@1', 'defs get sys/http.request@1 --kind effect'))
+    .action(async (name: string, flags) => run(async (ctx) => (await import('./command/defs.ts')).getDef(ctx, name, flags)));
+
+  const blob = group(root, 'blob', 'bytes by their hash');
+  blob
+    .command('put')
+    .summary('store bytes')
+    .description('Stores bytes and prints their hash, which plans pass on as a reference.')
+    .argument('<source>', '@file or @-')
+    .addHelpText('after', examples('blob put @notes.json', 'blob put @- < notes.json'))
+    .action(async (source: string) => run(async (ctx) => (await import('./command/blob.ts')).putBlob(ctx, source)));
+  blob
+    .command('get')
+    .summary('fetch bytes')
+    .description('Fetches the bytes of a hash. Without --out or --raw only the size is printed.')
+    .argument('<hash>', 'sha256:…')
+    .option('--out <file>', 'write the bytes to this file')
+    .option('--raw', 'write the bytes to standard output')
+    .addHelpText('after', examples('blob get sha256:3f2a… --out notes.json', 'blob get sha256:3f2a… --raw'))
+    .action(async (hash: string, flags) => run(async (ctx) => (await import('./command/blob.ts')).getBlob(ctx, hash, flags)));
+  blob
+    .command('stat')
+    .summary('size of stored bytes')
+    .description('Tells whether bytes with this hash are stored, and their size.')
+    .argument('<hash>', 'sha256:…')
+    .addHelpText('after', examples('blob stat sha256:3f2a…'))
+    .action(async (hash: string) => run(async (ctx) => (await import('./command/blob.ts')).statBlob(ctx, hash)));
+
+  return root;
+}
+
+function checkCommand(command: Command, run: (action: (ctx: Context) => Promise<void>) => Promise<void>): void {
+  command
+    .summary('find mistakes before a run')
+    .description('Checks the definitions of a folder: structure, types, references, authority. Needs no running world.')
+    .option('--map <file>', 'sync file (default: worldline.json of the world)')
+    .option('--fail-on-warning', 'exit 7 for warnings too')
+    .option('--only <codes>', 'show only these codes, separated by commas')
+    .option('--ignore <codes>', 'do not show these codes')
+    .addHelpText('after', examples('check', 'check --fail-on-warning', 'check --json'))
+    .action(async (flags) => run(async (ctx) => (await import('./command/check.ts')).check(ctx, flags)));
+}
+
+function group(root: Command, name: string, description: string): Command {
+  return root.command(name).description(description).helpCommand(false);
+}
+
+function examples(...lines: string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  worldline ${line}`).join('\n')}`;
+}
+
+function globalFlags(root: Command): GlobalFlags {
+  const o = root.opts<{
+    world?: string;
+    mode: GlobalFlags['mode'];
+    air?: string;
+    store?: string;
+    json?: boolean;
+    pretty?: boolean;
+    meta: boolean;
+    quiet?: boolean;
+    timeoutMs: number;
+  }>();
+  return {
+    world: o.world,
+    mode: o.mode,
+    air: o.air,
+    store: o.store,
+    json: o.json === true || o.pretty === true,
+    pretty: o.pretty === true,
+    meta: o.meta,
+    quiet: o.quiet === true,
+    timeoutMs: o.timeoutMs,
+  };
+}
+
+function count(what: string): (text: string) => number {
+  return (text) => {
+    if (!/^[0-9]{1,15}$/.test(text)) throw new InvalidArgumentError(`Expected a whole number (${what}).`);
+    return Number(text);
+  };
+}
+
+function planId(text: string): number {
+  if (!/^[0-9]{1,15}$/.test(text)) throw new InvalidArgumentError('A plan id is a whole number; "worldline plans ls" shows them.');
+  return Number(text);
+}
