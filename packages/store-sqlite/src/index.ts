@@ -1,0 +1,2 @@
+export { StoreOpenError } from './database.ts';
+export { openSqliteStore, type SqliteStoreOptions } from './sqlite-store.ts';
