@@ -35,6 +35,7 @@ const CODES: Readonly<Record<string, ExitCode>> = {
   'fabric.no_inbox': EXIT.notFound,
   'blob.missing': EXIT.notFound,
   'store.not_found': EXIT.notFound,
+  'store.missing': EXIT.notFound,
   'ingress.conflict': EXIT.conflict,
   'plan.not_live': EXIT.conflict,
   'approval.decided': EXIT.conflict,

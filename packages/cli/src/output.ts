@@ -133,6 +133,11 @@ export function printable(text: string): string {
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
+/** `1 error`, `2 errors`. */
+export function counted(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`;
+}
+
 /** A table: header line, columns two spaces apart, numbers to the right. */
 export function table(header: readonly string[], rows: readonly (readonly (string | number | bigint | undefined)[])[]): string[] {
   const cells = rows.map((row) => header.map((_, i) => printable(String(row[i] ?? '')).replaceAll('\n', '\\n').replaceAll('\t', ' ')));

@@ -4,7 +4,7 @@ import { loadFolder, shown } from '../air-folder.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import { CommandError, stop } from '../failure.ts';
-import { printable } from '../output.ts';
+import { counted, printable } from '../output.ts';
 import type { IgnoredFinding } from '../sync-file.ts';
 
 export interface CheckFlags {
@@ -47,8 +47,8 @@ export async function check(ctx: Context, flags: CheckFlags): Promise<void> {
   const human = findings.flatMap((finding) => [...show(ctx, finding, outcome.files), '']);
   human.push(
     errors + warnings === 0
-      ? `${ctx.out.style('bold', 'no findings')} in ${outcome.files.length} ${outcome.files.length === 1 ? 'file' : 'files'}`
-      : `${count(errors, 'error')}, ${count(warnings, 'warning')}`,
+      ? `${ctx.out.style('bold', 'no findings')} in ${counted(outcome.files.length, 'file')}`
+      : `${counted(errors, 'error')}, ${counted(warnings, 'warning')}`,
   );
   ctx.out.answer(human, {
     map: outcome.map === undefined ? undefined : shown(outcome.map, root),
@@ -140,10 +140,6 @@ function codes(list: string | undefined): Set<string> {
     .filter((code) => code !== '');
   if (found.length === 0) stop('invalid_request', 'expected codes, separated by commas');
   return new Set(found);
-}
-
-function count(n: number, what: string): string {
-  return `${n} ${what}${n === 1 ? '' : 's'}`;
 }
 
 /** `file:line:col  code  message`, the source line with a caret, the hint. */

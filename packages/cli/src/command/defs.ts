@@ -71,7 +71,12 @@ function readKinds(given: readonly string[]): ReadonlySet<Kind> {
   );
 }
 
-/** `worldline defs ls`. Built-in schemas are listed only when a prefix asks for them. */
+/** Built-in schemas and caps need not be listed, so a manifest says nothing by having them. */
+function isAlwaysThere(row: Row): boolean {
+  return row.name.startsWith('sys/') && (row.kind === 'schema' || row.kind === 'cap');
+}
+
+/** `worldline defs ls`. What every world has is listed only when a prefix asks for it. */
 export async function listDefs(ctx: Context, flags: { readonly kind: readonly string[]; readonly prefix?: string }): Promise<void> {
   const kinds = readKinds(flags.kind);
   const world = await view(ctx);
@@ -79,7 +84,7 @@ export async function listDefs(ctx: Context, flags: { readonly kind: readonly st
     const rows = world.rows.filter(
       (row) =>
         (kinds.size === 0 || kinds.has(row.kind)) &&
-        (flags.prefix === undefined ? !(row.name.startsWith('sys/') && BUILTINS.schemas.has(row.name)) : row.name.startsWith(flags.prefix)),
+        (flags.prefix === undefined ? !isAlwaysThere(row) : row.name.startsWith(flags.prefix)),
     );
     ctx.out.answer(
       table(

@@ -6,7 +6,7 @@ import { renderRecord } from '@worldline/summary';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import { stop, stopWith } from '../failure.ts';
-import { type Data, printable, toJson } from '../output.ts';
+import { counted, type Data, printable, toJson } from '../output.ts';
 import { Reader, reading } from '../reader.ts';
 import { type Entry, recordJson, type Types } from '../record-view.ts';
 import { didYouMean } from '../suggest.ts';
@@ -189,8 +189,8 @@ export async function journalVerify(ctx: Context, flags: { readonly signatures?:
     if (!verified.ok) return stopWith(verified.failure);
     const { entries, batches, receiptsVerified, problems } = verified.value;
     const human = [
-      `${entries} entries in ${batches} batches${flags.signatures === true ? `, ${receiptsVerified} signatures verified` : ''}`,
-      problems.length === 0 ? ctx.out.style('bold', 'no problems') : ctx.out.style('red', `${problems.length} problems`),
+      `${counted(entries, 'entry', 'entries')} in ${counted(batches, 'batch', 'batches')}${flags.signatures === true ? `, ${counted(receiptsVerified, 'signature')} verified` : ''}`,
+      problems.length === 0 ? ctx.out.style('bold', 'no problems') : ctx.out.style('red', counted(problems.length, 'problem')),
       ...problems.map((problem) => printable(`#${problem.seq} ${problem.code}  ${problem.message}`)),
     ];
     ctx.out.answer(

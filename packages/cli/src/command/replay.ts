@@ -2,6 +2,7 @@ import { replayVerify } from '@worldline/host';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import { stopWith } from '../failure.ts';
+import { counted } from '../output.ts';
 import { reading } from '../reader.ts';
 
 /**
@@ -17,7 +18,7 @@ export async function replay(ctx: Context, flags: { readonly verify?: boolean; r
     const seconds = (performance.now() - started) / 1_000;
     const human = match
       ? [
-          `${ctx.out.style('bold', 'match')}: ${records} records in ${batches} batches up to height ${head}, ${snapshotsCompared} snapshots compared, ${seconds.toFixed(2)} s`,
+          `${ctx.out.style('bold', 'match')}: ${counted(records, 'record')} in ${counted(batches, 'batch', 'batches')} up to height ${head}, ${counted(snapshotsCompared, 'snapshot')} compared, ${seconds.toFixed(2)} s`,
           `state ${snapshot ?? ''}`,
         ]
       : [`${ctx.out.style('red', 'differs')} after height ${head}`, ...differences.map((one) => `${one.seq === undefined ? '' : `#${one.seq} `}${one.code}  ${one.message}`)];
