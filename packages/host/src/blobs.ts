@@ -43,7 +43,9 @@ export function adapterBlobs(cas: CasStore, redactor: Redactor): Blobs {
       if (alias !== undefined) throw new SecretLeak(`a blob would hold the secret ${alias}`);
       const answer = await cas.put(bytes);
       if (answer.answer === 'ok') return hashText(answer.hash);
-      throw new StoreTrouble(answer.answer === 'unavailable' ? answer.message : `the blob was not stored: ${answer.answer}`);
+      throw new StoreTrouble(
+        answer.answer === 'unavailable' ? answer.message : `the blob was not stored: ${answer.answer}`,
+      );
     },
     async has(hash) {
       const address = parseHashText(hash);

@@ -1,5 +1,5 @@
-import { fromBase64, type Failure, fail, fromHex, ok, type Path, type Result } from '@worldline/canon';
-import { defaultConfig, encodeConfig, decodeConfig, type WorldConfig, type WorldLimits } from '@worldline/kernel';
+import { type Failure, fail, fromBase64, fromHex, ok, type Path, type Result } from '@worldline/canon';
+import { decodeConfig, defaultConfig, encodeConfig, type WorldConfig, type WorldLimits } from '@worldline/kernel';
 import type { TrustedKey } from './verifier.ts';
 
 /**
@@ -254,7 +254,10 @@ class Section {
 
   textMap(key: string): Readonly<Record<string, string>> {
     return this.#read<Readonly<Record<string, string>>>(key, 'an object of texts', {}, (v) =>
-      v !== null && typeof v === 'object' && !Array.isArray(v) && Object.values(v).every((item) => typeof item === 'string')
+      v !== null &&
+      typeof v === 'object' &&
+      !Array.isArray(v) &&
+      Object.values(v).every((item) => typeof item === 'string')
         ? (v as Record<string, string>)
         : undefined,
     );
@@ -310,7 +313,16 @@ function readRetry(s: Section, d: RetryPolicy): RetryPolicy {
 }
 
 function readHttp(s: Section, d: HttpConfig): HttpConfig {
-  s.only('timeout_ms', 'max_body_bytes', 'redirects', 'allow_private', 'credentials', 'proxy', 'env_proxy', 'retry_statuses');
+  s.only(
+    'timeout_ms',
+    'max_body_bytes',
+    'redirects',
+    'allow_private',
+    'credentials',
+    'proxy',
+    'env_proxy',
+    'retry_statuses',
+  );
   return {
     timeoutMs: s.count('timeout_ms', d.timeoutMs, 1),
     maxBodyBytes: s.count('max_body_bytes', d.maxBodyBytes),
@@ -319,7 +331,12 @@ function readHttp(s: Section, d: HttpConfig): HttpConfig {
     credentials: s.list('credentials', (c) => {
       c.only('grant', 'origin', 'header', 'prefix', 'binding');
       for (const key of ['grant', 'origin', 'header', 'binding']) if (!c.has(key)) c.refuse(key, `"${key}" is missing`);
-      const [grant, origin, header, binding] = [c.text('grant', ''), c.text('origin', ''), c.text('header', ''), c.text('binding', '')];
+      const [grant, origin, header, binding] = [
+        c.text('grant', ''),
+        c.text('origin', ''),
+        c.text('header', ''),
+        c.text('binding', ''),
+      ];
       return { grant, origin, header, prefix: c.optionalText('prefix'), binding };
     }),
     proxy: s.optionalText('proxy'),
@@ -341,7 +358,11 @@ function readApprovals(s: Section, d: HostConfig['approvals']): HostConfig['appr
 
 function readSecrets(s: Section, d: HostConfig['secrets']): HostConfig['secrets'] {
   s.only('bindings', 'allow_placeholders', 'allow_echo');
-  return { bindings: s.textMap('bindings'), allowPlaceholders: s.flag('allow_placeholders', d.allowPlaceholders), allowEcho: s.texts('allow_echo') };
+  return {
+    bindings: s.textMap('bindings'),
+    allowPlaceholders: s.flag('allow_placeholders', d.allowPlaceholders),
+    allowEcho: s.texts('allow_echo'),
+  };
 }
 
 function readReceipts(s: Section): HostConfig['receipts'] {
@@ -363,7 +384,8 @@ function readReceipts(s: Section): HostConfig['receipts'] {
 
 function readStore(s: Section, d: HostConfig['store']): HostConfig['store'] {
   s.only('engine', 'dir', 'url');
-  if (s.raw('engine') === 'postgres' || s.has('url')) s.refuse('engine', 'not supported yet: stores other than "sqlite"');
+  if (s.raw('engine') === 'postgres' || s.has('url'))
+    s.refuse('engine', 'not supported yet: stores other than "sqlite"');
   else s.choice('engine', ['sqlite'], 'sqlite');
   return { engine: 'sqlite', dir: s.text('dir', d.dir) };
 }
@@ -391,7 +413,9 @@ function readWorld(s: Section, d: WorldConfig): WorldConfig {
     'logical_origin',
   );
   const limits = s.child('limits').only(...Object.keys(d.limits));
-  const read = Object.fromEntries(Object.entries(d.limits).map(([name, value]) => [name, limits.count(name, value as number)]));
+  const read = Object.fromEntries(
+    Object.entries(d.limits).map(([name, value]) => [name, limits.count(name, value as number)]),
+  );
   if (s.has('fabric_accept')) s.refuse('fabric_accept', 'not supported yet: messages between worlds');
   const origin = s.raw('logical_origin');
   const config: WorldConfig = {
@@ -442,7 +466,8 @@ function applyEnvironment(config: HostConfig, env: Environment, reader: Reader):
   const level = env['WORLDLINE_LOG'];
   const levels = ['debug', 'info', 'warn', 'error'] as const;
   const known = levels.find((l) => l === level);
-  if (level !== undefined && level !== '' && known === undefined) reader.add('config.invalid', ['env', 'WORLDLINE_LOG'], `expected ${levels.join(', ')}`);
+  if (level !== undefined && level !== '' && known === undefined)
+    reader.add('config.invalid', ['env', 'WORLDLINE_LOG'], `expected ${levels.join(', ')}`);
   const json = env['WORLDLINE_LOG_JSON'];
   return {
     ...config,
@@ -453,7 +478,10 @@ function applyEnvironment(config: HostConfig, env: Environment, reader: Reader):
       maxBodyBytes: count('WORLDLINE_HTTP_MAX_BODY_BYTES', config.http.maxBodyBytes),
     },
     store: { ...config.store, dir: env['WORLDLINE_STORE'] || config.store.dir },
-    log: { level: known ?? config.log.level, json: json === undefined || json === '' ? config.log.json : json === 'true' || json === '1' },
+    log: {
+      level: known ?? config.log.level,
+      json: json === undefined || json === '' ? config.log.json : json === 'true' || json === '1',
+    },
   };
 }
 

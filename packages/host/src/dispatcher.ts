@@ -49,7 +49,13 @@ export interface DispatchClaim {
 /** What operators may watch; best effort, never journaled. */
 export type HostEvent =
   | { readonly event: 'dispatch'; readonly emissionSeq: number; readonly kind: string; readonly attempt: number }
-  | { readonly event: 'attempt_failed'; readonly emissionSeq: number; readonly kind: string; readonly attempt: number; readonly code: string };
+  | {
+      readonly event: 'attempt_failed';
+      readonly emissionSeq: number;
+      readonly kind: string;
+      readonly attempt: number;
+      readonly code: string;
+    };
 
 export interface DispatcherOptions {
   readonly worldId: string;
@@ -101,7 +107,13 @@ class Flight implements FinishedReceipt {
   readonly #dispatcher: Dispatcher;
   #settled: ((applied: Applied | HostFailure) => void)[] = [];
 
-  constructor(dispatcher: Dispatcher, emission: Emission, adapter: EffectAdapter | undefined, claim: DispatchClaim, request: EmissionRequest) {
+  constructor(
+    dispatcher: Dispatcher,
+    emission: Emission,
+    adapter: EffectAdapter | undefined,
+    claim: DispatchClaim,
+    request: EmissionRequest,
+  ) {
     this.#dispatcher = dispatcher;
     this.emission = emission;
     this.adapter = adapter;
@@ -162,7 +174,13 @@ export class Dispatcher {
   constructor(options: DispatcherOptions) {
     this.options = options;
     for (const adapter of options.registry.adapters) {
-      this.#lanes.set(adapter, { adapter, maxInFlight: adapter.maxConcurrency ?? 16, inFlight: 0, waiting: [], next: 0 });
+      this.#lanes.set(adapter, {
+        adapter,
+        maxInFlight: adapter.maxConcurrency ?? 16,
+        inFlight: 0,
+        waiting: [],
+        next: 0,
+      });
     }
   }
 
@@ -195,7 +213,9 @@ export class Dispatcher {
     return this.#inFlight;
   }
 
-  stateOf(emissionSeq: number): { readonly state: 'queued' | 'in_flight' | 'deferred'; readonly attempt: number } | undefined {
+  stateOf(
+    emissionSeq: number,
+  ): { readonly state: 'queued' | 'in_flight' | 'deferred'; readonly attempt: number } | undefined {
     const flight = this.#held.get(emissionSeq);
     if (flight === undefined) return undefined;
     const state = flight.state === 'deferred' ? 'deferred' : flight.state === 'queued' ? 'queued' : 'in_flight';
@@ -237,7 +257,11 @@ export class Dispatcher {
       return;
     }
     if (claim.attempt > effects.claimsMax) {
-      this.#settle(flight, errorOutcome('delivery.exhausted', `${effects.claimsMax} dispatches ended without an outcome`), DISPATCHER_ID);
+      this.#settle(
+        flight,
+        errorOutcome('delivery.exhausted', `${effects.claimsMax} dispatches ended without an outcome`),
+        DISPATCHER_ID,
+      );
       return;
     }
     const lane = this.#lanes.get(adapter)!;
@@ -248,7 +272,11 @@ export class Dispatcher {
   // Concurrency
 
   #fill(lane: Lane): void {
-    while (lane.next < lane.waiting.length && lane.inFlight < lane.maxInFlight && this.#inFlight < this.options.effects.maxInFlight) {
+    while (
+      lane.next < lane.waiting.length &&
+      lane.inFlight < lane.maxInFlight &&
+      this.#inFlight < this.options.effects.maxInFlight
+    ) {
       const flight = lane.waiting[lane.next++]!;
       // Settled by somebody else while it waited.
       if (flight.state !== 'queued') continue;
@@ -301,7 +329,10 @@ export class Dispatcher {
           this.#release(flight);
           this.mayHaveUnclaimed = true;
         } else {
-          log.warn('an effect waits: its started mark could not be stored', { kind: flight.emission.kind, reason: answer.message });
+          log.warn('an effect waits: its started mark could not be stored', {
+            kind: flight.emission.kind,
+            reason: answer.message,
+          });
           this.#after(MARK_RETRY_MS, () => {
             if (flight.state === 'running' && !flight.isExpired) this.#mark(flight);
           });
@@ -315,7 +346,12 @@ export class Dispatcher {
 
   #attempt(flight: Flight): void {
     const { emission } = flight;
-    this.options.onHostEvent?.({ event: 'dispatch', emissionSeq: emission.emissionSeq, kind: emission.kind, attempt: flight.request.attempt });
+    this.options.onHostEvent?.({
+      event: 'dispatch',
+      emissionSeq: emission.emissionSeq,
+      kind: emission.kind,
+      attempt: flight.request.attempt,
+    });
     if (!this.#needsSecrets(emission)) {
       this.#execute(flight, flight.request);
       return;
@@ -323,7 +359,8 @@ export class Dispatcher {
     this.#inject(flight).then(
       (injected) => {
         if (flight.state !== 'running') return;
-        if (injected.ok) this.#execute(flight, flight.request.with({ attempt: flight.request.attempt, injected: injected.value }));
+        if (injected.ok)
+          this.#execute(flight, flight.request.with({ attempt: flight.request.attempt, injected: injected.value }));
         else this.#settle(flight, errorOutcome(injected.code, injected.message), DISPATCHER_ID);
       },
       (error: unknown) => this.#settle(flight, thrownOutcome(error), DISPATCHER_ID),
@@ -359,7 +396,11 @@ export class Dispatcher {
     const adapter = flight.adapter!;
     flight.context ??= new FlightContext(this, flight);
     if (adapter.execute === undefined) {
-      this.#settle(flight, errorOutcome('adapter.exception', `adapter ${adapter.id} performs no ${flight.deliveryClass} effects`), adapter.id);
+      this.#settle(
+        flight,
+        errorOutcome('adapter.exception', `adapter ${adapter.id} performs no ${flight.deliveryClass} effects`),
+        adapter.id,
+      );
       return;
     }
     let answer: Promise<EffectOutcome>;
@@ -402,7 +443,13 @@ export class Dispatcher {
     const { emissionSeq, kind } = flight.emission;
     const { attempt } = flight.request;
     onHostEvent?.({ event: 'attempt_failed', emissionSeq, kind, attempt, code: error.code });
-    log.debug('an attempt failed and is repeated', { kind, emission: emissionSeq, attempt, code: error.code, pause_ms: Math.round(pauseMs) });
+    log.debug('an attempt failed and is repeated', {
+      kind,
+      emission: emissionSeq,
+      attempt,
+      code: error.code,
+      pause_ms: Math.round(pauseMs),
+    });
     flight.retries++;
     flight.request = flight.request.with({ attempt: attempt + 1, injected: undefined });
     this.#after(pauseMs, () => {
@@ -553,7 +600,10 @@ export class Dispatcher {
       const intentHash = hashText(flight.emission.intentHash);
       if (this.#deferredByIntent.get(intentHash) === flight) this.#deferredByIntent.delete(intentHash);
       flight.adapter?.cancel?.(intentHash, 'settled').catch((error: unknown) => {
-        this.options.log.warn('an adapter failed to let go of an effect', { adapter: flight.adapter?.id, error: String(error) });
+        this.options.log.warn('an adapter failed to let go of an effect', {
+          adapter: flight.adapter?.id,
+          error: String(error),
+        });
       });
     }
     this.#wakeIdle();
@@ -618,7 +668,11 @@ class FlightContext implements AdapterCtx {
 }
 
 function timeoutOutcome(payload: CborValue | undefined): EffectOutcome {
-  return { status: 'timeout', error: { code: 'adapter.timeout', message: 'the time limit is over', retryable: true }, payload };
+  return {
+    status: 'timeout',
+    error: { code: 'adapter.timeout', message: 'the time limit is over', retryable: true },
+    payload,
+  };
 }
 
 /**
@@ -626,7 +680,12 @@ function timeoutOutcome(payload: CborValue | undefined): EffectOutcome {
  *
  * @param random - in [0, 1).
  */
-export function retryPauseMs(policy: RetryPolicy, retries: number, retryAfterMs: number | undefined, random: () => number): number {
+export function retryPauseMs(
+  policy: RetryPolicy,
+  retries: number,
+  retryAfterMs: number | undefined,
+  random: () => number,
+): number {
   if (retryAfterMs !== undefined && retryAfterMs >= 0) return retryAfterMs;
   return random() * Math.min(policy.capMs, policy.baseMs * policy.factor ** retries);
 }

@@ -1,4 +1,4 @@
-import { type Catalog } from '@worldline/air';
+import type { Catalog } from '@worldline/air';
 import { type CborValue, decode, hashOf, hashText, toHex } from '@worldline/canon';
 import type { Emission } from '@worldline/kernel';
 import type { EffectGrant, EffectOrigin, EffectRequest } from '@worldline/ports';
@@ -48,7 +48,9 @@ export class EmissionRequest implements EffectRequest {
   get dispatchId(): string {
     if (this.#dispatchId === undefined) {
       const { worldId, emission } = this.#parts;
-      this.#dispatchId = hashText(hashOf({ world_id: worldId, emission_seq: emission.emissionSeq, intent_hash: emission.intentHash }));
+      this.#dispatchId = hashText(
+        hashOf({ world_id: worldId, emission_seq: emission.emissionSeq, intent_hash: emission.intentHash }),
+      );
     }
     return this.#dispatchId;
   }

@@ -6,7 +6,9 @@ export interface HostFailure extends Failure {
   readonly details?: readonly Failure[] | undefined;
 }
 
-export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: HostFailure };
+export type Answer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly failure: HostFailure };
 
 export function refuse(
   code: string,

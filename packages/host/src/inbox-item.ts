@@ -1,5 +1,11 @@
 import { type CborValue, decode, encode, fail, ok, type Result } from '@worldline/canon';
-import { type EffectErrorData, type EffectStatus, type Ingress, ingressDigest, type ReceiptData } from '@worldline/kernel';
+import {
+  type EffectErrorData,
+  type EffectStatus,
+  type Ingress,
+  ingressDigest,
+  type ReceiptData,
+} from '@worldline/kernel';
 
 /**
  * What lies in a world's durable inbox (`hosting.md` §5, `docs/formats/inbox-item.md`): one canonical CBOR map per item.
@@ -28,7 +34,12 @@ export interface EncodedItem {
 /** @returns what `inbox.enqueue` takes. */
 export function encodeInboxItem(envelope: InboxEnvelope): EncodedItem {
   const { ingress, dedupeKey, enqueuedAtNs } = envelope;
-  const common = { kind: ingress.kind, ingress_id: ingress.ingressId, dedupe_key: dedupeKey, enqueued_at_ns: enqueuedAtNs };
+  const common = {
+    kind: ingress.kind,
+    ingress_id: ingress.ingressId,
+    dedupe_key: dedupeKey,
+    enqueued_at_ns: enqueuedAtNs,
+  };
   return { item: encode({ ...common, ...fieldsOf(ingress) }), digest: ingressDigest(ingress), dedupeKey };
 }
 
@@ -43,7 +54,12 @@ function fieldsOf(ingress: InboxIngress): { [key: string]: CborValue | undefined
     case 'timer':
       return { emission_seq: ingress.emissionSeq };
     case 'plan_start':
-      return { plan: ingress.plan, input: ingress.input, correlation: ingress.correlation, bind_locals: ingress.bindLocals };
+      return {
+        plan: ingress.plan,
+        input: ingress.input,
+        correlation: ingress.correlation,
+        bind_locals: ingress.bindLocals,
+      };
     case 'control':
       return controlFields(ingress);
     default:
@@ -96,7 +112,13 @@ export function decodeInboxItem(bytes: Uint8Array): Result<InboxEnvelope> {
   const decoded = decode(bytes);
   if (!decoded.ok) return malformed(decoded.failure.code);
   const item = decoded.value;
-  if (item === null || typeof item !== 'object' || Array.isArray(item) || item instanceof Uint8Array || item instanceof Map) {
+  if (
+    item === null ||
+    typeof item !== 'object' ||
+    Array.isArray(item) ||
+    item instanceof Uint8Array ||
+    item instanceof Map
+  ) {
     return malformed('an inbox item is a map');
   }
   const fields = new Fields(item as { readonly [key: string]: CborValue | undefined });
@@ -118,7 +140,13 @@ function readIngress(
   const { ingressId, dedupeKey } = known;
   switch (kind) {
     case 'event':
-      return { kind, ingressId, schema: fields.text('schema'), value: fields.bytes('value'), key: fields.optionalBytes('key') };
+      return {
+        kind,
+        ingressId,
+        schema: fields.text('schema'),
+        value: fields.bytes('value'),
+        key: fields.optionalBytes('key'),
+      };
     case 'inbox':
       return {
         kind,
@@ -232,7 +260,7 @@ class Fields {
   }
 
   seq(name: string): number {
-    return this.#get<number>(name, 'a sequence number', (v) => typeof v === 'number' && v >= 0, 0);
+    return this.#get<number>(name, 'a sequence number', isSeq, 0);
   }
 
   optionalSeq(name: string): number | undefined {
@@ -241,7 +269,9 @@ class Fields {
 
   optionalInteger(name: string): bigint | undefined {
     if (!this.#has(name)) return undefined;
-    return BigInt(this.#get<number | bigint>(name, 'an integer', (v) => typeof v === 'number' || typeof v === 'bigint', 0));
+    return BigInt(
+      this.#get<number | bigint>(name, 'an integer', (v) => typeof v === 'number' || typeof v === 'bigint', 0),
+    );
   }
 
   hashes(name: string): readonly Uint8Array[] {
@@ -255,8 +285,17 @@ class Fields {
 
   optionalError(name: string): EffectErrorData | undefined {
     if (!this.#has(name)) return undefined;
-    return this.#get<EffectErrorData>(name, 'an effect error', isEffectError, { code: '', message: '', retryable: null, detail_ref: null });
+    return this.#get<EffectErrorData>(name, 'an effect error', isEffectError, {
+      code: '',
+      message: '',
+      retryable: null,
+      detail_ref: null,
+    });
   }
+}
+
+function isSeq(value: CborValue): value is number {
+  return typeof value === 'number' && value >= 0;
 }
 
 function isByteList(value: CborValue): value is CborValue & readonly Uint8Array[] {
@@ -264,7 +303,13 @@ function isByteList(value: CborValue): value is CborValue & readonly Uint8Array[
 }
 
 function isPlainMap(value: CborValue): value is { readonly [key: string]: CborValue | undefined } {
-  return value !== null && typeof value === 'object' && !Array.isArray(value) && !(value instanceof Uint8Array) && !(value instanceof Map);
+  return (
+    value !== null &&
+    typeof value === 'object' &&
+    !Array.isArray(value) &&
+    !(value instanceof Uint8Array) &&
+    !(value instanceof Map)
+  );
 }
 
 function isByteMap(value: CborValue): value is CborValue & Readonly<Record<string, Uint8Array>> {

@@ -22,7 +22,13 @@ export class InboxReader {
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
-  constructor(options: { readonly store: Store; readonly worldId: string; readonly log: Logger; readonly after: Uint8Array; readonly onItems: () => void }) {
+  constructor(options: {
+    readonly store: Store;
+    readonly worldId: string;
+    readonly log: Logger;
+    readonly after: Uint8Array;
+    readonly onItems: () => void;
+  }) {
     this.#store = options.store;
     this.#worldId = options.worldId;
     this.#log = options.log;

@@ -119,7 +119,8 @@ export class Lease {
       this.renew().then(
         () => {
           // After a failed attempt the next one comes sooner: what remains is short.
-          if (this.#onLost !== undefined && this.#onLost === before) this.#arm(this.mayApply() ? this.#times.renewMs : 500);
+          if (this.#onLost !== undefined && this.#onLost === before)
+            this.#arm(this.mayApply() ? this.#times.renewMs : 500);
         },
         (error: unknown) => {
           this.#log.error('lease renewal failed', { error: String(error) });

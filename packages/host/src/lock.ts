@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { open, readFile, rename, rm, mkdir } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 
@@ -37,8 +37,16 @@ export async function inspectLock(path: string): Promise<LockState> {
 }
 
 /** Replaces the lock by this process's; called after the lease was acquired. */
-export async function writeLock(path: string, own: { readonly mode: LockInfo['mode']; readonly worker: string; readonly epoch: number }): Promise<LockInfo> {
-  const info: LockInfo = { pid: process.pid, started_at: await startTime(process.pid), boot_id: await bootId(), ...own };
+export async function writeLock(
+  path: string,
+  own: { readonly mode: LockInfo['mode']; readonly worker: string; readonly epoch: number },
+): Promise<LockInfo> {
+  const info: LockInfo = {
+    pid: process.pid,
+    started_at: await startTime(process.pid),
+    boot_id: await bootId(),
+    ...own,
+  };
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = `${path}.${process.pid}`;
   const handle = await open(temporary, 'w', 0o600);
@@ -69,7 +77,8 @@ async function readLock(path: string): Promise<LockInfo | 'damaged' | undefined>
   }
   try {
     const lock = JSON.parse(text) as Partial<LockInfo> | null;
-    const whole = lock !== null && typeof lock === 'object' && Number.isSafeInteger(lock.pid) && typeof lock.worker === 'string';
+    const whole =
+      lock !== null && typeof lock === 'object' && Number.isSafeInteger(lock.pid) && typeof lock.worker === 'string';
     return whole ? (lock as LockInfo) : 'damaged';
   } catch {
     return 'damaged';

@@ -175,7 +175,11 @@ export class Loop {
         this.#quiet.shift()!();
         continue;
       }
-      if (this.#open.isFull(maxGroup) || (fsync === 'always' && (this.#flight !== undefined || this.#open.batches.length > 0))) break;
+      if (
+        this.#open.isFull(maxGroup) ||
+        (fsync === 'always' && (this.#flight !== undefined || this.#open.batches.length > 0))
+      )
+        break;
       if (!this.#hasInput()) break;
       if (!lease.mayApply()) {
         // The next renewal schedules a turn, or ends the loop.
@@ -253,7 +257,12 @@ export class Loop {
   #nextOther(): LoopInput | undefined {
     for (let k = 0; k < 3; k++) {
       this.#lastOther = (this.#lastOther + 1) % 3;
-      const input = this.#lastOther === 0 ? this.#dueTimers.shift() : this.#lastOther === 1 ? this.#requests.shift() : this.#nextItem();
+      const input =
+        this.#lastOther === 0
+          ? this.#dueTimers.shift()
+          : this.#lastOther === 1
+            ? this.#requests.shift()
+            : this.#nextItem();
       if (input !== undefined) return input;
     }
     return undefined;
@@ -271,7 +280,11 @@ export class Loop {
       }
       const isRequired = this.#kernel.config.receipt_verification === 'required';
       const verdict = isRequired ? { sigKey: receiptKey.keyId } : {};
-      signReceipts(worldId, receiptKey, group.map((f) => f.receipt)).forEach((receipt, i) => {
+      signReceipts(
+        worldId,
+        receiptKey,
+        group.map((f) => f.receipt),
+      ).forEach((receipt, i) => {
         const finished = group[i]!;
         this.#receipts.push({
           ingress: { kind: 'receipt', receipt, verdict, token: finished.token },
@@ -296,7 +309,9 @@ export class Loop {
     if (ingress.kind !== 'receipt') return { ...ingress, inboxSeq: item.seq };
     const { receipt } = ingress;
     const emission =
-      receipt.emissionSeq === undefined ? this.#kernel.emissionOfIntent(receipt.intentHash) : this.#kernel.emission(receipt.emissionSeq);
+      receipt.emissionSeq === undefined
+        ? this.#kernel.emissionOfIntent(receipt.intentHash)
+        : this.#kernel.emission(receipt.emissionSeq);
     const verdict = this.#parts.verifier().judge(receipt, emission, this.#parts.clock.wallNs());
     return { ...ingress, verdict, inboxSeq: item.seq, dedupeKey: item.dedupeKey };
   }
@@ -500,7 +515,10 @@ export class Loop {
   #fault(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
     const code = error instanceof KernelFault ? 'kernel.fatal' : 'host_error';
-    this.#parts.log.error('the world stops', { code, error: error instanceof Error ? (error.stack ?? message) : message });
+    this.#parts.log.error('the world stops', {
+      code,
+      error: error instanceof Error ? (error.stack ?? message) : message,
+    });
     this.stop({ code, path: [], message });
   }
 
@@ -529,7 +547,9 @@ export class Loop {
 
   /** Nothing is applied, being committed, or waiting in this process. */
   get isIdle(): boolean {
-    return this.#flight === undefined && this.#open.entries.length === 0 && this.#quiet.length === 0 && !this.#hasInput();
+    return (
+      this.#flight === undefined && this.#open.entries.length === 0 && this.#quiet.length === 0 && !this.#hasInput()
+    );
   }
 
   #wakeIdle(): void {

@@ -28,14 +28,22 @@ export function errorOutcome(code: string, message: string, retryable?: boolean)
 /** An outcome object is foreign data: anything may have been returned. */
 export function checkedOutcome(given: unknown): EffectOutcome {
   const bad = (why: string) => errorOutcome('adapter.bad_payload', `the adapter answered with no outcome: ${why}`);
-  if (given === null || typeof given !== 'object') return bad(`${given === null ? 'null' : typeof given} instead of an object`);
+  if (given === null || typeof given !== 'object')
+    return bad(`${given === null ? 'null' : typeof given} instead of an object`);
   const outcome = given as { status?: unknown; payload?: unknown; error?: unknown; costCents?: unknown };
   const { costCents } = outcome;
-  if (costCents !== undefined && !(typeof costCents === 'bigint' && costCents >= 0n && costCents < 2n ** 64n)) return bad('costCents is no nat');
-  if (outcome.status === 'ok') return outcome.payload === undefined ? bad('status ok without a payload') : (given as EffectOutcome);
+  if (costCents !== undefined && !(typeof costCents === 'bigint' && costCents >= 0n && costCents < 2n ** 64n))
+    return bad('costCents is no nat');
+  if (outcome.status === 'ok')
+    return outcome.payload === undefined ? bad('status ok without a payload') : (given as EffectOutcome);
   if (outcome.status !== 'error' && outcome.status !== 'timeout') return bad('unknown status');
   const error = outcome.error as Partial<EffectError> | null | undefined;
-  if (typeof error !== 'object' || error === null || typeof error.code !== 'string' || typeof error.message !== 'string') {
+  if (
+    typeof error !== 'object' ||
+    error === null ||
+    typeof error.code !== 'string' ||
+    typeof error.message !== 'string'
+  ) {
     return bad(`status ${outcome.status} without an error`);
   }
   return given as EffectOutcome;
@@ -61,18 +69,28 @@ export function receiptOf(
   rules: OutcomeRules,
 ): UnsignedReceipt | Promise<UnsignedReceipt> {
   const payload = outcome.payload === undefined ? undefined : readPayload(emission, outcome.payload, rules);
-  const base = { intentHash: emission.intentHash, emissionSeq: emission.emissionSeq, adapterId, costCents: outcome.costCents };
+  const base = {
+    intentHash: emission.intentHash,
+    emissionSeq: emission.emissionSeq,
+    adapterId,
+    costCents: outcome.costCents,
+  };
   if (outcome.status === 'ok') {
     if (payload !== undefined && payload.ok) return { ...base, status: 'ok', payloadCbor: payload.bytes };
     const { code, message } = payload ?? { code: 'adapter.bad_payload', message: 'no payload' };
     return { ...base, status: 'error', error: errorData({ code, message }, null, rules.redactor) };
   }
   if (payload !== undefined && !payload.ok && payload.code === 'secret.leak') {
-    return { ...base, status: 'error', error: errorData({ code: payload.code, message: payload.message }, null, rules.redactor) };
+    return {
+      ...base,
+      status: 'error',
+      error: errorData({ code: payload.code, message: payload.message }, null, rules.redactor),
+    };
   }
   const { error, status } = outcome;
   const payloadCbor = payload?.ok === true ? payload.bytes : undefined;
-  if (error.detail === undefined) return { ...base, status, payloadCbor, error: errorData(error, null, rules.redactor) };
+  if (error.detail === undefined)
+    return { ...base, status, payloadCbor, error: errorData(error, null, rules.redactor) };
   return storeDetail(error.detail, rules).then((detailRef) => ({
     ...base,
     status,
@@ -81,7 +99,9 @@ export function receiptOf(
   }));
 }
 
-type Payload = { readonly ok: true; readonly bytes: Uint8Array } | { readonly ok: false; readonly code: string; readonly message: string };
+type Payload =
+  | { readonly ok: true; readonly bytes: Uint8Array }
+  | { readonly ok: false; readonly code: string; readonly message: string };
 
 function readPayload(emission: Emission, payload: CborValue, rules: OutcomeRules): Payload {
   const bad = (message: string): Payload => ({ ok: false, code: 'adapter.bad_payload', message });
@@ -94,7 +114,11 @@ function readPayload(emission: Emission, payload: CborValue, rules: OutcomeRules
     return bad(error instanceof Error ? error.message : 'the payload cannot be encoded');
   }
   if (encoded.length > rules.maxReceiptBytes) {
-    return { ok: false, code: 'adapter.payload_too_large', message: `the payload has ${encoded.length} bytes, at most ${rules.maxReceiptBytes} are allowed` };
+    return {
+      ok: false,
+      code: 'adapter.payload_too_large',
+      message: `the payload has ${encoded.length} bytes, at most ${rules.maxReceiptBytes} are allowed`,
+    };
   }
   const schema = effect.def.receiptSchema;
   const read = normalizeCbor(encoded, { kind: 'ref', name: schema }, rules.catalog.scope, schema);
@@ -117,7 +141,11 @@ function errorData(error: EffectError, detailRef: string | null, redactor: Redac
 async function storeDetail(detail: unknown, rules: OutcomeRules): Promise<string | null> {
   try {
     const json = JSON.stringify(rules.redactor.data(detail), (_, value: unknown) =>
-      typeof value === 'bigint' ? String(value) : value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value,
+      typeof value === 'bigint'
+        ? String(value)
+        : value instanceof Uint8Array
+          ? Buffer.from(value).toString('base64')
+          : value,
     );
     return json === undefined ? null : await rules.blobs.put(utf8(wellFormed(json)));
   } catch {

@@ -25,8 +25,15 @@ export class AdapterRegistry {
     for (const adapter of adapters) {
       // `timer.set` may stand in the list of adapters; timers themselves are fired by the lease holder.
       const standsForTimers = adapter.id === 'timer.set' && adapter.kinds.every((kind) => kind.startsWith('timer.'));
-      if (adapter.id === '' || (isReservedAdapter(adapter.id) && !standsForTimers) || adapter.id.startsWith('manual.') || adapter.id === DISPATCHER_ID) {
-        return refuse('adapter.conflict', `adapter id "${adapter.id}" is reserved`, { hint: 'Choose another id for this adapter.' });
+      if (
+        adapter.id === '' ||
+        (isReservedAdapter(adapter.id) && !standsForTimers) ||
+        adapter.id.startsWith('manual.') ||
+        adapter.id === DISPATCHER_ID
+      ) {
+        return refuse('adapter.conflict', `adapter id "${adapter.id}" is reserved`, {
+          hint: 'Choose another id for this adapter.',
+        });
       }
       for (const pattern of adapter.kinds) {
         const other = claimed.get(pattern);
@@ -35,8 +42,15 @@ export class AdapterRegistry {
             hint: 'Remove one of them from the configuration.',
           });
         }
-        if (pattern.slice(0, -1).includes('*') || pattern === '' || (pattern.endsWith('*') && pattern !== '*' && !pattern.endsWith('.*'))) {
-          return refuse('adapter.conflict', `adapter ${adapter.id}: "${pattern}" is no effect kind, and no kind with one trailing ".*"`);
+        if (
+          pattern.slice(0, -1).includes('*') ||
+          pattern === '' ||
+          (pattern.endsWith('*') && pattern !== '*' && !pattern.endsWith('.*'))
+        ) {
+          return refuse(
+            'adapter.conflict',
+            `adapter ${adapter.id}: "${pattern}" is no effect kind, and no kind with one trailing ".*"`,
+          );
         }
         claimed.set(pattern, adapter);
         if (pattern.endsWith('*')) registry.#wildcards.push({ prefix: pattern.slice(0, -1), adapter });

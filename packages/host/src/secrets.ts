@@ -48,12 +48,20 @@ export class SecretResolver {
     if (def === undefined) return problem('secret_unknown', `no secret ${label} is declared`);
     if (use !== undefined) {
       const capDenied = def.allowedCaps.length > 0 && !def.allowedCaps.includes(use.grant);
-      const planDenied = def.allowedPlans.length > 0 && (use.plan === undefined || !def.allowedPlans.includes(use.plan));
-      if (capDenied || planDenied) return problem('secret_denied', `secret ${label} is not for this ${capDenied ? 'grant' : 'plan'}`);
+      const planDenied =
+        def.allowedPlans.length > 0 && (use.plan === undefined || !def.allowedPlans.includes(use.plan));
+      if (capDenied || planDenied)
+        return problem('secret_denied', `secret ${label} is not for this ${capDenied ? 'grant' : 'plan'}`);
     }
-    const found = this.#sources.placeholders ? new TextEncoder().encode(`placeholder:${label}`) : await this.#fetch(def.bindingId);
+    const found = this.#sources.placeholders
+      ? new TextEncoder().encode(`placeholder:${label}`)
+      : await this.#fetch(def.bindingId);
     if (found === undefined) return problem('secret.unavailable', `secret ${label} cannot be resolved`);
-    if (def.expectedDigest !== undefined && !this.#sources.placeholders && hashText(sha256(found)) !== def.expectedDigest) {
+    if (
+      def.expectedDigest !== undefined &&
+      !this.#sources.placeholders &&
+      hashText(sha256(found)) !== def.expectedDigest
+    ) {
       return problem('secret.digest_mismatch', `secret ${label} is not the expected value`);
     }
     this.#redactor.remember(ref.alias, found);
@@ -62,7 +70,9 @@ export class SecretResolver {
 
   /** Plaintext of a binding that host configuration names itself (`http.credentials`), without a declaration. */
   async binding(bindingId: string): Promise<string | undefined> {
-    const found = this.#sources.placeholders ? new TextEncoder().encode(`placeholder:${bindingId}`) : await this.#fetch(bindingId);
+    const found = this.#sources.placeholders
+      ? new TextEncoder().encode(`placeholder:${bindingId}`)
+      : await this.#fetch(bindingId);
     if (found === undefined) return undefined;
     this.#redactor.remember(bindingId, found);
     return fromUtf8(found);
@@ -274,7 +284,8 @@ export class Redactor {
   /** Text in JSON-like data, keys included; cycles and exotic objects are cut. */
   data(value: unknown, depth = 0): unknown {
     if (typeof value === 'string') return this.text(value);
-    if (value === null || typeof value !== 'object' || depth > 32) return typeof value === 'object' && value !== null ? '…' : value;
+    if (value === null || typeof value !== 'object' || depth > 32)
+      return typeof value === 'object' && value !== null ? '…' : value;
     if (value instanceof Uint8Array) return this.leak(value) === undefined ? value : '«redacted»';
     if (Array.isArray(value)) return value.map((item) => this.data(item, depth + 1));
     return Object.fromEntries(Object.entries(value).map(([k, v]) => [this.text(k), this.data(v, depth + 1)]));
@@ -285,7 +296,10 @@ export class Redactor {
     const line =
       (level: keyof Logger): Logger['info'] =>
       (message, fields) =>
-        log[level](this.text(message), fields === undefined ? undefined : (this.data(fields) as Record<string, unknown>));
+        log[level](
+          this.text(message),
+          fields === undefined ? undefined : (this.data(fields) as Record<string, unknown>),
+        );
     return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
   }
 }

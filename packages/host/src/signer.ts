@@ -22,7 +22,8 @@ export function receiptsMessage(root: Uint8Array): Uint8Array {
  * @returns each receipt with the signature, and in a group with its index, the count and its path to the root.
  */
 export function signReceipts(worldId: string, key: HostKey, receipts: readonly UnsignedReceipt[]): SignedReceipt[] {
-  if (receipts.length === 0 || receipts.length > SIGNING_GROUP_MAX) throw new RangeError(`${receipts.length} receipts in one group`);
+  if (receipts.length === 0 || receipts.length > SIGNING_GROUP_MAX)
+    throw new RangeError(`${receipts.length} receipts in one group`);
   const digests = receipts.map((receipt) => receiptDigest(worldId, { ...receipt, signature: NO_BYTES }));
   const signature = key.sign(receiptsMessage(merkleRoot(digests)));
   if (receipts.length === 1) return [{ ...receipts[0]!, signature }];

@@ -1,6 +1,12 @@
 import { createHmac, type KeyObject, timingSafeEqual, verify } from 'node:crypto';
 import { bytesEqual, toHex } from '@worldline/canon';
-import { merkleRoot, merkleRootFromProof, type ReceiptData, type ReceiptVerdict, receiptDigest } from '@worldline/kernel';
+import {
+  merkleRoot,
+  merkleRootFromProof,
+  type ReceiptData,
+  type ReceiptVerdict,
+  receiptDigest,
+} from '@worldline/kernel';
 import { ed25519PublicKey } from './keys.ts';
 import { receiptsMessage } from './signer.ts';
 
@@ -55,22 +61,33 @@ export class ReceiptVerifier {
    * @param emission - what the receipt binds to; undefined when nothing is open, in which case the kernel answers
    *   duplicate or unknown before it looks at a verdict.
    */
-  judge(receipt: ReceiptData, emission: { readonly emissionSeq: number; readonly kind: string } | undefined, nowNs: bigint): ReceiptVerdict {
+  judge(
+    receipt: ReceiptData,
+    emission: { readonly emissionSeq: number; readonly kind: string } | undefined,
+    nowNs: bigint,
+  ): ReceiptVerdict {
     if (emission === undefined) return {};
     const { adapterId } = receipt;
     if (isReservedAdapter(adapterId)) return { reject: 'receipt.adapter_invalid' };
     const { isRegistered, required, worldId } = this.#options;
-    const ownId = adapterId === 'host.dispatch' || adapterId.startsWith('manual.') || isRegistered(adapterId, emission.kind);
+    const ownId =
+      adapterId === 'host.dispatch' || adapterId.startsWith('manual.') || isRegistered(adapterId, emission.kind);
     const trusted = this.#options.trusted.filter(
       (k) => k.adapterId === adapterId && k.kinds.some((pattern) => kindMatches(pattern, emission.kind)),
     );
     if (!ownId && trusted.length === 0) return { reject: 'receipt.adapter_invalid' };
     if (!required) return {};
     const digest = receiptDigest(worldId, { ...receipt, emissionSeq: emission.emissionSeq });
-    if (ownId && this.#verifies(this.#options.own.keyId, this.#ownKey, digest, receipt.signature)) return { sigKey: this.#options.own.keyId };
+    if (ownId && this.#verifies(this.#options.own.keyId, this.#ownKey, digest, receipt.signature))
+      return { sigKey: this.#options.own.keyId };
     for (const key of trusted) {
       const usable = this.#trustedKeys.get(key);
-      if (usable === undefined || (key.fromNs !== undefined && nowNs < key.fromNs) || (key.untilNs !== undefined && nowNs >= key.untilNs)) continue;
+      if (
+        usable === undefined ||
+        (key.fromNs !== undefined && nowNs < key.fromNs) ||
+        (key.untilNs !== undefined && nowNs >= key.untilNs)
+      )
+        continue;
       if (this.#verifies(key.keyId, usable, digest, receipt.signature)) return { sigKey: key.keyId };
     }
     return { reject: 'receipt.bad_signature' };
@@ -81,12 +98,7 @@ export class ReceiptVerifier {
     if (parts === undefined) return false;
     const pair = `${keyId}:${toHex(parts.root)}:${toHex(parts.signature)}`;
     if (this.#verified.has(pair)) return true;
-    const message = receiptsMessage(parts.root);
-    const valid =
-      key instanceof Uint8Array
-        ? timingSafeEqual(createHmac('sha256', key).update(message).digest(), parts.signature)
-        : verify(null, message, key, parts.signature);
-    if (!valid) return false;
+    if (!rootVerifies(key, parts)) return false;
     this.#verified.add(pair);
     if (this.#verified.size > REMEMBERED_ROOTS) {
       for (const oldest of this.#verified) {
@@ -98,8 +110,38 @@ export class ReceiptVerifier {
   }
 }
 
+function rootVerifies(
+  key: KeyObject | Uint8Array,
+  parts: { readonly signature: Uint8Array; readonly root: Uint8Array },
+): boolean {
+  const message = receiptsMessage(parts.root);
+  return key instanceof Uint8Array
+    ? timingSafeEqual(createHmac('sha256', key).update(message).digest(), parts.signature)
+    : verify(null, message, key, parts.signature);
+}
+
+/** Checks one receipt's signature afterwards, as an auditor does. */
+export function verifyReceipt(
+  worldId: string,
+  receipt: ReceiptData & { readonly emissionSeq: number },
+  key: Pick<TrustedKey, 'alg' | 'key'>,
+): boolean {
+  const usable = key.alg === 'ed25519' ? ed25519PublicKey(key.key) : key.key;
+  if (usable === undefined) return false;
+  const parts = splitSignature(
+    receipt.signature,
+    usable instanceof Uint8Array ? 32 : 64,
+    receiptDigest(worldId, receipt),
+  );
+  return parts !== undefined && rootVerifies(usable, parts);
+}
+
 /** Signature and the Merkle root it must cover; undefined when the bytes have no such shape. */
-function splitSignature(bytes: Uint8Array, size: number, digest: Uint8Array): { signature: Uint8Array; root: Uint8Array } | undefined {
+function splitSignature(
+  bytes: Uint8Array,
+  size: number,
+  digest: Uint8Array,
+): { signature: Uint8Array; root: Uint8Array } | undefined {
   if (bytes.length < size) return undefined;
   const signature = bytes.subarray(0, size);
   if (bytes.length === size) return { signature, root: merkleRoot([digest]) };

@@ -161,6 +161,11 @@ export class Kernel {
     return [...this.instances()].flatMap((i) => [...i.eventWaits.values()]).sort((a, b) => a.waitId - b.waitId);
   }
 
+  /** How many event waits are open, without loading the instances that hold them. */
+  get waitCount(): number {
+    return this.#state.waits.size;
+  }
+
   get nextPlanId(): number {
     return this.#state.nextPlanId;
   }

@@ -1,0 +1,128 @@
+import { type CborValue, decode } from '@worldline/canon';
+import type { Applied, Emission, IntentOrigin } from '@worldline/kernel';
+import type { ApprovalRule } from './config.ts';
+
+export const APPROVAL_KIND = 'approval.request';
+
+/**
+ * Which live instances wait for which pending approval, as far as durable batches tell. When the last of them has ended,
+ * the request is withdrawn (`host.md` §5.6).
+ */
+export class ApprovalTracker {
+  readonly #plansOf = new Map<number, Set<number>>();
+  readonly #approvalsOf = new Map<number, Set<number>>();
+
+  get size(): number {
+    return this.#plansOf.size;
+  }
+
+  /** Begins again from the pending emissions. @returns approvals that nobody waits for any more. */
+  rebuild(pending: Iterable<Emission>, isLive: (planId: number) => boolean): readonly number[] {
+    this.#plansOf.clear();
+    this.#approvalsOf.clear();
+    const orphans: number[] = [];
+    for (const emission of pending) {
+      if (emission.kind !== APPROVAL_KIND) continue;
+      const plans = [emission.origin, ...emission.waiters.map((w) => w.origin)]
+        .flatMap((o) => planIdOf(o) ?? [])
+        .filter(isLive);
+      this.#plansOf.set(emission.emissionSeq, new Set());
+      for (const planId of plans) this.#add(emission.emissionSeq, planId);
+      if (plans.length === 0) orphans.push(emission.emissionSeq);
+    }
+    return orphans;
+  }
+
+  /** Takes note of one durable batch. @returns approvals whose last waiting instance ended in it. */
+  observe(applied: Applied): readonly number[] {
+    const withdrawn: number[] = [];
+    applied.records.forEach((record, i) => {
+      if (record.record_kind === 'effect_intent' && record.kind === APPROVAL_KIND) {
+        const planId = planIdOf(record.origin);
+        const seq = record.coalesced_into ?? applied.batch!.firstSeq + i;
+        if (planId !== undefined) this.#add(seq, planId);
+      } else if (record.record_kind === 'plan_ended' && this.#approvalsOf.size > 0) {
+        withdrawn.push(...this.#planEnded(record.plan_id));
+      } else if (record.record_kind === 'effect_receipt') this.#settled(record.emission_seq);
+    });
+    return withdrawn;
+  }
+
+  #add(emissionSeq: number, planId: number): void {
+    setOf(this.#plansOf, emissionSeq).add(planId);
+    setOf(this.#approvalsOf, planId).add(emissionSeq);
+  }
+
+  #planEnded(planId: number): number[] {
+    const approvals = this.#approvalsOf.get(planId);
+    if (approvals === undefined) return [];
+    this.#approvalsOf.delete(planId);
+    return [...approvals].filter((seq) => {
+      const plans = this.#plansOf.get(seq);
+      plans?.delete(planId);
+      return plans?.size === 0;
+    });
+  }
+
+  #settled(emissionSeq: number): void {
+    const plans = this.#plansOf.get(emissionSeq);
+    if (plans === undefined) return;
+    this.#plansOf.delete(emissionSeq);
+    for (const planId of plans) {
+      const approvals = this.#approvalsOf.get(planId);
+      approvals?.delete(emissionSeq);
+      if (approvals?.size === 0) this.#approvalsOf.delete(planId);
+    }
+  }
+}
+
+function planIdOf(origin: IntentOrigin): number | undefined {
+  return origin.origin_kind === 'plan' ? origin.plan_id : undefined;
+}
+
+function setOf<K, V>(map: Map<K, Set<V>>, key: K): Set<V> {
+  let set = map.get(key);
+  if (set === undefined) {
+    set = new Set();
+    map.set(key, set);
+  }
+  return set;
+}
+
+export interface ApprovalView {
+  readonly intentHash: Uint8Array;
+  readonly emissionSeq: number;
+  readonly subject: string;
+  readonly requester: string;
+  readonly contextRef: string | undefined;
+  readonly origin: IntentOrigin;
+  readonly requestedLogicalNs: bigint;
+}
+
+/** A pending `approval.request` as people see it. */
+export function approvalView(emission: Emission): ApprovalView {
+  const decoded = decode(emission.paramsCbor);
+  const params = (decoded.ok ? decoded.value : {}) as { readonly [key: string]: CborValue | undefined };
+  return {
+    intentHash: emission.intentHash,
+    emissionSeq: emission.emissionSeq,
+    subject: String(params['subject']),
+    requester: String(params['requester']),
+    contextRef: typeof params['context_ref'] === 'string' ? params['context_ref'] : undefined,
+    origin: emission.origin,
+    requestedLogicalNs: emission.logicalNowNs,
+  };
+}
+
+/** Roles that may decide a subject: the rule with the longest prefix; undefined: anybody who may decide at all. */
+export function rolesFor(rules: readonly ApprovalRule[], subject: string): readonly string[] | undefined {
+  let best: ApprovalRule | undefined;
+  for (const rule of rules) {
+    if (
+      subject.startsWith(rule.subjectPrefix) &&
+      (best === undefined || rule.subjectPrefix.length > best.subjectPrefix.length)
+    )
+      best = rule;
+  }
+  return best?.roles;
+}

@@ -1,0 +1,73 @@
+import { ok } from '@worldline/canon';
+import { type BatchBody, decodeBatchBody, decodeRecord, type JournalRecord } from '@worldline/kernel';
+import type { Store, StoredBatch } from '@worldline/ports';
+import { type Answer, refuse } from './failure.ts';
+
+const PAGE_ENTRIES = 4096;
+
+/**
+ * Whole batches from the one that holds `fromSeq`, in order.
+ *
+ * @param visit - called per batch; false ends the reading.
+ * @returns `journal.corrupt` for a hole, `host_error` when the store does not answer.
+ */
+export async function readBatches(
+  store: Store,
+  worldId: string,
+  fromSeq: number,
+  visit: (batch: StoredBatch) => boolean | void,
+): Promise<Answer<void>> {
+  let next: number | undefined = fromSeq;
+  while (next !== undefined) {
+    const page = await store.journal.read(worldId, next, PAGE_ENTRIES);
+    if (page.answer === 'corrupt') return refuse('journal.corrupt', `the journal has a hole at ${page.where}`);
+    if (page.answer === 'unavailable') return refuse('host_error', `the store does not answer: ${page.message}`);
+    for (const batch of page.batches) if (visit(batch) === false) return ok(undefined);
+    next = page.next;
+  }
+  return ok(undefined);
+}
+
+export async function collectBatches(store: Store, worldId: string, fromSeq: number): Promise<Answer<StoredBatch[]>> {
+  const batches: StoredBatch[] = [];
+  const read = await readBatches(store, worldId, fromSeq, (batch) => {
+    batches.push(batch);
+  });
+  return read.ok ? ok(batches) : read;
+}
+
+export interface DecodedBatch {
+  readonly body: BatchBody;
+  readonly records: readonly JournalRecord[];
+}
+
+export function decodeStoredBatch(batch: StoredBatch): Answer<DecodedBatch> {
+  const body = decodeBatchBody(batch.body);
+  if (!body.ok) return body;
+  const records: JournalRecord[] = [];
+  for (const [i, entry] of body.value.entries.entries()) {
+    const record = decodeRecord(entry);
+    if (!record.ok) return refuse('journal.corrupt', `entry ${body.value.firstSeq + i}: ${record.failure.message}`);
+    records.push(record.value);
+  }
+  return ok({ body: body.value, records });
+}
+
+/** The batch whose first entry is `firstSeq`. */
+export async function batchAt(
+  store: Store,
+  worldId: string,
+  firstSeq: number,
+): Promise<Answer<DecodedBatch & { readonly lastSeq: number }>> {
+  let found: StoredBatch | undefined;
+  const read = await readBatches(store, worldId, firstSeq, (batch) => {
+    // Empty batches stand before it under the same number.
+    if (batch.firstSeq !== firstSeq || batch.lastSeq < firstSeq) return batch.firstSeq <= firstSeq;
+    found = batch;
+    return false;
+  });
+  if (!read.ok) return read;
+  if (found === undefined) return refuse('journal.corrupt', `no batch begins at ${firstSeq}`);
+  const decoded = decodeStoredBatch(found);
+  return decoded.ok ? ok({ ...decoded.value, lastSeq: found.lastSeq }) : decoded;
+}
