@@ -1,12 +1,20 @@
 const DIGITS = '0123456789abcdef';
 
-/** Lower-case hex digits of every byte. */
-const PAIRS: readonly string[] = Array.from({ length: 256 }, (_, byte) => `${DIGITS[byte >> 4]}${DIGITS[byte & 15]}`);
+const CHUNK_BYTES = 2048;
 
 /** Two lower-case digits per byte. */
 export function toHex(bytes: Uint8Array): string {
   let text = '';
-  for (let i = 0; i < bytes.length; i++) text += PAIRS[bytes[i] as number];
+  // Built from units rather than joined from pieces: hashes become map keys, and a joined text is flattened for that.
+  for (let from = 0; from < bytes.length; from += CHUNK_BYTES) {
+    const to = Math.min(from + CHUNK_BYTES, bytes.length);
+    const units: number[] = [];
+    for (let i = from; i < to; i++) {
+      const byte = bytes[i] as number;
+      units.push(DIGITS.charCodeAt(byte >> 4), DIGITS.charCodeAt(byte & 15));
+    }
+    text += String.fromCharCode.apply(null, units);
+  }
   return text;
 }
 

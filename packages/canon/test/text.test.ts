@@ -130,6 +130,14 @@ describe('hex, base64, hash text', () => {
     }
   });
 
+  test('hex of long bytes comes back whole', () => {
+    for (const length of [2047, 2048, 2049, 10_000]) {
+      const bytes = Uint8Array.from({ length }, (_, i) => (i * 89) & 0xff);
+      expect(toHex(bytes)).toBe(Buffer.from(bytes).toString('hex'));
+      expect(fromHex(toHex(bytes))).toEqual(bytes);
+    }
+  });
+
   test('hex text of odd length or with other characters is refused', () => {
     for (const bad of ['a', 'ag', '0x', ' 1', 'é0']) expect(fromHex(bad)).toBe(undefined);
   });

@@ -1,4 +1,4 @@
-import { bytesEqual, type CborValue, decodeCanonical, encode, hashText, NESTING_MAX, sha256 } from '@worldline/canon';
+import { bytesEqual, type CborValue, decodeCanonical, encode, hashText, NESTING_LIMIT, sha256 } from '@worldline/canon';
 import { KernelFault } from './fault.ts';
 import { isTextMap } from './wire.ts';
 
@@ -310,8 +310,8 @@ export class RadixTree<K, V> {
     if (bytes === undefined) throw new KernelFault('object.missing', hashText(hash));
     const corrupt = (why: string): KernelFault => new KernelFault('object.corrupt', `${hashText(hash)}: ${why}`);
     if (!bytesEqual(sha256(bytes), hash)) throw corrupt('bytes do not have this hash');
-    // Leaf values may be as deep as input may be, inside node, list and pair.
-    const decoded = decodeCanonical(bytes, { maxDepth: NESTING_MAX + 16 });
+    // A node of the state is as deep as what was put into it, which the limit for input does not bound.
+    const decoded = decodeCanonical(bytes, { maxDepth: NESTING_LIMIT });
     if (!decoded.ok) throw corrupt(decoded.failure.message);
     const node = this.#parse(decoded.value, hash, position);
     if (node === undefined || (count !== undefined && count !== countOf(node)))
