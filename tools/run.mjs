@@ -1,0 +1,84 @@
+// One task of the repository, under its own Node: node tools/run.mjs build|demo|test|bench|soak|check|format [arguments]
+// The root package.json calls this after tools/setup.mjs. It may itself run under an older Node, so it only starts others.
+import { spawn } from 'node:child_process';
+import { delimiter, dirname, join } from 'node:path';
+import { exclusively } from './lock.mjs';
+import { findNode, ROOT } from './node.mjs';
+
+const bin = {
+  tsc: 'node_modules/@typescript/native/bin/tsc',
+  vitest: 'node_modules/vitest/vitest.mjs',
+  biome: 'node_modules/@biomejs/biome/bin/biome',
+};
+
+let node;
+
+/** Run a script of this repository under its Node; resolves to the exit code, 128 + n after signal n as shells do. */
+function run(script, args = [], env = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(node, [join(ROOT, script), ...args], {
+      cwd: ROOT,
+      stdio: 'inherit',
+      // Scripts that call `node` by name meet the same one.
+      env: { ...process.env, ...env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` },
+    });
+    // Ctrl-C reaches the whole group; waiting for the child lets it tidy up and keeps its exit code.
+    const wait = () => {};
+    const pass = () => child.kill('SIGTERM');
+    process.on('SIGINT', wait);
+    process.on('SIGTERM', pass);
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      process.removeListener('SIGINT', wait);
+      process.removeListener('SIGTERM', pass);
+      resolve(code ?? 128 + ({ SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }[signal] ?? 1));
+    });
+  });
+}
+
+/** Compile what changed. Two builds of one checkout take turns, so that nobody loads half-written files. */
+function build(args = []) {
+  return exclusively(
+    () => run(bin.tsc, ['-b', ...args]),
+    (pid) => console.log(`build: waiting for process ${pid}, which is setting up or building this folder …`),
+  );
+}
+
+/** Run the steps until one fails. */
+async function inOrder(...steps) {
+  for (const step of steps) {
+    const code = await step();
+    if (code !== 0) return code;
+  }
+  return 0;
+}
+
+/** `.ci/run` counts tests from a report, which it asks for through the environment so that `npm test` stays as it is. */
+function reporters() {
+  const file = process.env.WORLDLINE_TEST_REPORT;
+  return file ? ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`] : [];
+}
+
+const tasks = {
+  build: (args) => build(args),
+  demo: (args) => inOrder(build, () => run('examples/01-release-gate/demo.mjs', args)),
+  test: (args) => inOrder(build, () => run(bin.vitest, ['run', ...reporters(), ...args])),
+  bench: (args) => inOrder(build, () => run('tools/bench/main.mjs', args)),
+  soak: (args) => inOrder(build, () => run('tools/soak/main.mjs', args)),
+  check: (args) => run('tools/check.mjs', args),
+  format: (args) => run(bin.biome, ['format', '--write', ...(args.length > 0 ? args : ['.'])]),
+};
+
+const [task, ...args] = process.argv.slice(2);
+if (!task || !Object.hasOwn(tasks, task)) {
+  console.error(`usage: node tools/run.mjs ${Object.keys(tasks).join('|')} [arguments]`);
+  process.exitCode = 2;
+} else {
+  try {
+    node = findNode();
+    process.exitCode = await tasks[task](args);
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}
