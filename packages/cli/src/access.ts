@@ -57,6 +57,7 @@ export interface Access {
 
 /** An `Access` together with what commands read after submitting. */
 export interface Settled extends Access {
+  readonly store: Store;
   /** The record that ends a run. @throws CommandError `timeout`. */
   ended(planId: number, fromSeq: number | undefined): Promise<PlanEnded>;
   height(): Promise<number>;
@@ -81,19 +82,23 @@ export async function submitting<T>(ctx: Context, use: (access: Settled) => Prom
   return await writing(ctx, async ({ store, identity }) => {
     for (;;) {
       const holder = await runningWorld(ctx, store, identity);
-      if (holder === 'daemon' && ctx.flags.mode !== 'batch') return await use(new InboxAccess(ctx, store, identity));
+      if (holder === 'daemon' && ctx.flags.mode !== 'batch') {
+        const access = new InboxAccess(ctx, store, identity);
+        return await use({ ...afterwards(ctx, store, identity.world_id), submit: (submission, wait) => access.submit(submission, wait) });
+      }
       if (ctx.flags.mode === 'daemon') return stop('unreachable', 'this world is not running', { hint: 'start it with "worldline run", or leave out --mode daemon' });
       try {
         const { BatchAccess } = await import('./batch-access.ts');
-        const access = await BatchAccess.open(ctx, store, identity);
+        const batch = await BatchAccess.open(ctx, store, identity);
         let result: T;
         try {
-          result = await use(access);
+          result = await use({ ...afterwards(ctx, store, identity.world_id), submit: (submission, wait) => batch.submit(submission, wait) });
         } catch (error) {
-          await access.close().catch(() => {});
+          // The reason why the command failed matters more than what else closing may find.
+          await batch.close().catch(() => {});
           throw error;
         }
-        await access.close();
+        await batch.close();
         return result;
       } catch (error) {
         // Another short command has the world; its turn ends soon.
@@ -114,9 +119,10 @@ export async function runningWorld(ctx: Context, store: Store, identity: WorldId
   return lock.lock.mode;
 }
 
-/** Reads after a submission: what the store holds now. */
-export async function settledParts(ctx: Context, store: Store, worldId: string): Promise<Omit<Settled, 'submit'>> {
+/** What commands read after a submission: the store as it stands then. */
+export function afterwards(ctx: Context, store: Store, worldId: string): Omit<Settled, 'submit'> {
   return {
+    store,
     height: async () => (await store.journal.head(worldId))?.height ?? 0,
     meta: async () => (await Reader.over(store, worldId)).meta(),
     ended: (planId, fromSeq) => endedRecord(ctx, store, worldId, planId, fromSeq ?? 0),
@@ -139,7 +145,7 @@ async function endedRecord(ctx: Context, store: Store, worldId: string, planId: 
 }
 
 /** Beside a running world: what is submitted lies in the inbox first, and the answer is found in the journal. */
-class InboxAccess implements Settled {
+class InboxAccess implements Access {
   readonly #ctx: Context;
   readonly #store: Store;
   readonly #identity: WorldIdentity;
@@ -158,9 +164,9 @@ class InboxAccess implements Settled {
     const submitted = await interruptible(submitItem(this.#store, worldId, item, { timeoutMs }), this.#ctx.interrupted);
     if (!submitted.ok) return stopWith(submitted.failure);
     const { value } = submitted;
+    if (wait === 'accepted') return { state: 'accepted', ingressId: ingress.ingressId };
     if (value.state === 'applied') return { state: 'applied', ...value.answer };
     if (value.state === 'accepted') {
-      if (wait === 'accepted') return { state: 'accepted', ingressId: ingress.ingressId };
       return stop('timeout', `the running world has not taken it up within ${timeoutMs} ms`, { hint: 'it stays in the inbox and is applied later; repeat with the same --idempotency-key to get the answer' });
     }
     if (submission.kind === 'decision') return stop('approval.decided', 'this approval was decided in the meantime', { hint: '"worldline approvals ls --all" shows the decision' });
@@ -190,18 +196,6 @@ class InboxAccess implements Settled {
     if (!prepared.ok) return stopWith(prepared.failure);
     const keys = await ensureKeys((await this.#ctx.folder()).keys);
     return signReceipts(this.#identity.world_id, keys.receipts, [prepared.value])[0]!;
-  }
-
-  async ended(planId: number, fromSeq: number | undefined): Promise<PlanEnded> {
-    return endedRecord(this.#ctx, this.#store, this.#identity.world_id, planId, fromSeq ?? 0);
-  }
-
-  async height(): Promise<number> {
-    return (await this.#store.journal.head(this.#identity.world_id))?.height ?? 0;
-  }
-
-  async meta(): Promise<Meta> {
-    return (await Reader.over(this.#store, this.#identity.world_id)).meta();
   }
 }
 

@@ -19,6 +19,8 @@ export interface GlobalFlags {
   readonly meta: boolean;
   readonly quiet: boolean;
   readonly timeoutMs: number;
+  /** `--timeout-ms` was given, by flag or environment. */
+  readonly timeoutGiven: boolean;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;

@@ -305,6 +305,7 @@ function globalFlags(root: Command): GlobalFlags {
     meta: o.meta,
     quiet: o.quiet === true,
     timeoutMs: o.timeoutMs,
+    timeoutGiven: root.getOptionValueSource('timeoutMs') !== 'default',
   };
 }
 

@@ -1,0 +1,66 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureKeys, inspectLock, openWorld, Redactor, removeLock, SecretResolver, type World, type WorldIdentity, writeLock } from '@worldline/host';
+import type { Logger, Store } from '@worldline/ports';
+import { makeAdapters } from './adapters.ts';
+import type { Context } from './context.ts';
+import { stop, stopWith } from './failure.ts';
+import { version } from './version.ts';
+
+/** A world that this process runs, with the lock file that tells others so (`host.md` §1). */
+export interface RunningWorld {
+  readonly world: World;
+  /** Ends it cleanly. @throws CommandError when the world was lost meanwhile. */
+  close(options?: { readonly graceMs?: number; readonly hurry?: AbortSignal }): Promise<void>;
+}
+
+/**
+ * Takes lease and lock and opens the world.
+ *
+ * @throws CommandError `world.locked` while another process runs it.
+ */
+export async function openRunning(ctx: Context, store: Store, identity: WorldIdentity, mode: 'daemon' | 'batch', log: Logger): Promise<RunningWorld> {
+  const folder = await ctx.folder();
+  const config = await ctx.config();
+  const before = await inspectLock(folder.lock);
+  const secrets = new SecretResolver(
+    { env: ctx.worldEnv, dir: folder.secrets, bindings: config.secrets.bindings, placeholders: config.secrets.allowPlaceholders },
+    new Redactor(),
+  );
+  const { adapters, http } = await makeAdapters(config, ctx.root, ctx.worldEnv, (binding) => secrets.binding(binding));
+  const opened = await openWorld({
+    store,
+    worldId: identity.world_id,
+    adapters,
+    http,
+    keys: await ensureKeys(folder.keys),
+    config,
+    dead: before.state === 'dead' ? before.lock?.worker : undefined,
+    log,
+    env: ctx.worldEnv,
+    secretsDir: folder.secrets,
+  });
+  if (!opened.ok) {
+    if (opened.failure.code !== 'world.locked' || before.state !== 'alive') return stopWith(opened.failure);
+    return stop('world.locked', `process ${before.lock.pid} runs this world`, {
+      hint: before.lock.mode === 'daemon' ? 'commands reach it without --mode batch; Ctrl-C there ends it' : 'it ends by itself; try again',
+    });
+  }
+  const world = opened.value;
+  if (before.state === 'alive') ctx.out.notice(`process ${before.lock.pid} has not renewed its lease, so its lock is taken over`);
+  const lock = await writeLock(folder.lock, { mode, worker: world.worker, epoch: world.epoch });
+  const daemonFile = join(folder.dir, 'daemon.json');
+  if (mode === 'daemon') {
+    writeFileSync(daemonFile, `${JSON.stringify({ pid: process.pid, started_at: new Date().toISOString(), version: version() }, null, 2)}\n`, { mode: 0o600 });
+  }
+  return {
+    world,
+    async close(options = {}) {
+      const closed = await world.close(options);
+      // After the lease has gone to another process, lock and daemon file are that one's.
+      await removeLock(folder.lock, lock);
+      if (mode === 'daemon' && world.stopped === undefined) rmSync(daemonFile, { force: true });
+      if (!closed.ok) return stopWith(closed.failure);
+    },
+  };
+}
