@@ -86,7 +86,7 @@ async function startService() {
 }
 
 async function startDaemon() {
-  const child = start(process.execPath, [WORLDLINE, '--world', WORLD, 'run', '--no-http']);
+  const child = start(process.execPath, [WORLDLINE, '--world', WORLD, 'run']);
   let log = '';
   child.stderr.on('data', (chunk) => (log += chunk));
   await until('the daemon', async () => {

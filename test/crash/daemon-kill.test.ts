@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { encode } from '@worldline/canon';
+import { encode, unwrap } from '@worldline/canon';
 import { encodeInboxItem } from '@worldline/host';
 import { decodeBatchBody, decodeRecord, type JournalRecord } from '@worldline/kernel';
 import type { Store } from '@worldline/ports';
@@ -116,7 +116,7 @@ afterEach(async () => {
 });
 
 function startDaemon(): { child: ChildProcess; log: () => string; gone: Promise<number | null> } {
-  const child = spawn(process.execPath, [WORLDLINE, '--world', folder, 'run', '--no-http'], {
+  const child = spawn(process.execPath, [WORLDLINE, '--world', folder, 'run'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let text = '';
@@ -171,7 +171,7 @@ test.each(SEEDS)(
       JSON.parse(readFileSync(join(folder, '.worldline', 'world.json'), 'utf8')) as { world_id: string };
     await until('the first start', async () => /\brunning\b/.test(daemon.log()), daemon.log);
     const worldId = identity().world_id;
-    const store = await openSqliteStore(join(folder, '.worldline', 'store'));
+    const store = unwrap(await openSqliteStore(join(folder, '.worldline', 'store')));
     const acknowledged: string[] = [];
     try {
       const submit = async () => {

@@ -1,27 +1,27 @@
 import type { WorldIdentity } from '@worldline/host';
 import type { PlanEnded } from '@worldline/kernel';
 import type { Logger, Store } from '@worldline/ports';
-import { interruptible, type Settled, settledParts, type Submission, type Submitted, type WaitFor } from './access.ts';
+import { afterwards, interruptible, type Settled, type Submission, type Submitted, type WaitFor } from './access.ts';
 import type { Context } from './context.ts';
 import { stop, stopWith } from './failure.ts';
-import { type OpenedWorld, openHere } from './opened-world.ts';
+import { openRunning, type RunningWorld } from './open-world.ts';
 import type { Meta } from './output.ts';
 
 /** Without a running world: the command opens it, submits, lets it come to rest, and closes it (`host.md` §7.6). */
 export class BatchAccess implements Settled {
   readonly #ctx: Context;
-  readonly #opened: OpenedWorld;
+  readonly #opened: RunningWorld;
   readonly #parts: Omit<Settled, 'submit'>;
 
-  private constructor(ctx: Context, opened: OpenedWorld, parts: Omit<Settled, 'submit'>) {
+  private constructor(ctx: Context, opened: RunningWorld, parts: Omit<Settled, 'submit'>) {
     this.#ctx = ctx;
     this.#opened = opened;
     this.#parts = parts;
   }
 
   static async open(ctx: Context, store: Store, identity: WorldIdentity): Promise<BatchAccess> {
-    const opened = await openHere(ctx, store, identity, 'batch', noticesOnly(ctx));
-    return new BatchAccess(ctx, opened, await settledParts(ctx, store, identity.world_id));
+    const opened = await openRunning(ctx, store, identity, 'batch', noticesOnly(ctx));
+    return new BatchAccess(ctx, opened, afterwards(ctx, store, identity.world_id));
   }
 
   async submit(submission: Submission, _wait: WaitFor): Promise<Submitted> {
@@ -39,6 +39,10 @@ export class BatchAccess implements Settled {
           : await world.cancelPlan(submission.request);
     if (!answer.ok) return stopWith(answer.failure);
     return { state: 'applied', ...answer.value };
+  }
+
+  get store(): Store {
+    return this.#parts.store;
   }
 
   ended(planId: number, fromSeq: number | undefined): Promise<PlanEnded> {

@@ -10,6 +10,8 @@ import { version } from './version.ts';
 /** A world that this process runs, with the lock file that tells others so (`host.md` §1). */
 export interface RunningWorld {
   readonly world: World;
+  /** Resolves what the world's manifest declares. */
+  readonly secrets: SecretResolver;
   /** Ends it cleanly. @throws CommandError when the world was lost meanwhile. */
   close(options?: { readonly graceMs?: number; readonly hurry?: AbortSignal }): Promise<void>;
 }
@@ -23,9 +25,11 @@ export async function openRunning(ctx: Context, store: Store, identity: WorldIde
   const folder = await ctx.folder();
   const config = await ctx.config();
   const before = await inspectLock(folder.lock);
+  // One for adapters' own credentials and the world's secrets: what either resolves stays out of every log.
+  const redactor = new Redactor();
   const secrets = new SecretResolver(
     { env: ctx.worldEnv, dir: folder.secrets, bindings: config.secrets.bindings, placeholders: config.secrets.allowPlaceholders },
-    new Redactor(),
+    redactor,
   );
   const { adapters, http } = await makeAdapters(config, ctx.root, ctx.worldEnv, (binding) => secrets.binding(binding));
   const opened = await openWorld({
@@ -39,6 +43,7 @@ export async function openRunning(ctx: Context, store: Store, identity: WorldIde
     log,
     env: ctx.worldEnv,
     secretsDir: folder.secrets,
+    redactor,
   });
   if (!opened.ok) {
     if (opened.failure.code !== 'world.locked' || before.state !== 'alive') return stopWith(opened.failure);
@@ -55,6 +60,7 @@ export async function openRunning(ctx: Context, store: Store, identity: WorldIde
   }
   return {
     world,
+    secrets,
     async close(options = {}) {
       const closed = await world.close(options);
       // After the lease has gone to another process, lock and daemon file are that one's.

@@ -37,7 +37,8 @@ export class EmissionRequest implements EffectRequest {
   }
 
   get intentHash(): string {
-    return (this.#intentHash ??= hashText(this.#parts.emission.intentHash));
+    this.#intentHash ??= hashText(this.#parts.emission.intentHash);
+    return this.#intentHash;
   }
 
   get emissionSeq(): number {
@@ -72,7 +73,9 @@ export class EmissionRequest implements EffectRequest {
   }
 
   get params(): CborValue {
-    return this.#injected ?? (this.#params ??= decodeCanonicalParams(this.#parts.emission.paramsCbor));
+    if (this.#injected !== undefined) return this.#injected;
+    this.#params ??= decodeCanonicalParams(this.#parts.emission.paramsCbor);
+    return this.#params;
   }
 
   get idempotencyKey(): Uint8Array {

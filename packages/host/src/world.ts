@@ -64,6 +64,8 @@ export interface OpenWorldOptions {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** For `file:` secrets. */
   readonly secretsDir?: string | undefined;
+  /** Knows the secrets of adapters made by the caller, too; default: a new one. */
+  readonly redactor?: Redactor | undefined;
   readonly leaseTimes?: LeaseTimes | undefined;
   /** 64 bytes per call; for tests. */
   readonly entropy?: (() => Uint8Array) | undefined;
@@ -223,7 +225,7 @@ export class World {
   constructor(parts: Parts) {
     const { options, clock, lease, registry, kernel, row } = parts;
     const { store, config } = options;
-    const redactor = new Redactor();
+    const redactor = options.redactor ?? new Redactor();
     const log = redactor.logger(parts.log);
     this.#parts = { ...parts, log };
     this.worldId = options.worldId;

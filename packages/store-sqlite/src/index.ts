@@ -1,2 +1,1 @@
-export { StoreOpenError } from './database.ts';
 export { openSqliteStore, type SqliteStoreOptions } from './sqlite-store.ts';

@@ -1,48 +1,55 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { toHex } from '@worldline/canon';
+import { syncDirectory } from './connection.ts';
 
-/** Objects above this size lie in files; the row keeps their size (`hosting.md` §3). */
-export const INLINE_MAX = 16 * 1024;
+/** Objects above the inline threshold, one file each (`hosting.md` §11.1). */
 
 export function objectPath(dir: string, hash: Uint8Array): string {
   const hex = toHex(hash);
-  return join(dir, 'objects', hex.slice(0, 2), hex.slice(2));
+  return join(dir, 'objects', hex.slice(0, 2), hex);
 }
 
-/** Durable when it returns: write a temporary file, sync it, rename it, sync the folder. */
+/**
+ * Makes the file durable under its name: temporary file, fsync, rename, fsync of the folders. A file that is there
+ * already is replaced: it may be what a crash left of an earlier attempt.
+ */
 export function writeObjectFile(dir: string, hash: Uint8Array, bytes: Uint8Array): void {
   const path = objectPath(dir, hash);
-  const folder = dirname(path);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const folder = join(path, '..');
+  const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
   const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, 'w', 0o600);
   try {
-    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
+    const fd = openSync(temporary, 'w', 0o600);
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
   }
-  renameSync(temporary, path);
-  syncFolder(folder);
-  syncFolder(dirname(folder));
-}
-
-function syncFolder(path: string): void {
-  // Windows cannot open a folder; its rename is durable with the file.
-  if (process.platform === 'win32') return;
-  const folder = openSync(path, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
+  syncDirectory(folder);
+  if (made !== undefined) {
+    syncDirectory(join(dir, 'objects'));
+    syncDirectory(dir);
   }
 }
 
+/** @returns undefined when there is no such file. */
 export function readObjectFile(dir: string, hash: Uint8Array): Uint8Array | undefined {
   try {
     return new Uint8Array(readFileSync(objectPath(dir, hash)));
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
   }
+}
+
+export function sha256(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash('sha256').update(bytes).digest());
 }

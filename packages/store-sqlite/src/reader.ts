@@ -1,232 +1,234 @@
-import { createHash } from 'node:crypto';
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { bytesEqual, compareBytes, u64be } from '@worldline/canon';
-import type {
-  DueTimer,
-  GetAnswer,
-  Head,
-  InboxItem,
-  SnapshotRow,
-  StoredBatch,
-  WorldRow,
-  WorldStatus,
-} from '@worldline/ports';
-import { readObjectFile } from './object-file.ts';
-import { itemBytes, itemNumber } from './wire.ts';
+import { bytesEqual } from '@worldline/canon';
+import type { AppliedRange, DueTimer, GetAnswer, Head, InboxItem, SnapshotRow, StoredBatch, WorldRow, WorldStatus } from '@worldline/ports';
+import { seqBytes, seqNumber } from './inbox-seq.ts';
+import { readObjectFile, sha256 } from './object-file.ts';
+import { LAST_NS, ordinalOf, rowId } from './schema.ts';
+import { isOutage, type Sql, type SqlRow } from './sql.ts';
 
-/** Everything that only reads, in the calling thread, on a connection that cannot write. */
-
+/** A page of the journal also ends when its bodies reach this size. */
 const PAGE_BYTES = 4 * 1024 * 1024;
-const NO_BYTES = new Uint8Array(0);
 
-type Row = Record<string, unknown>;
+export type JournalAnswer =
+  | { readonly answer: 'ok'; readonly batches: readonly StoredBatch[]; readonly next?: number | undefined }
+  | { readonly answer: 'corrupt'; readonly where: string };
 
+/** Everything that only reads, on a connection of the calling thread: each call sees all that was committed before it. */
 export class Reader {
-  readonly #db: DatabaseSync;
+  readonly #sql: Sql;
   readonly #dir: string;
-  readonly #nowNs: () => bigint;
-  readonly #statements = new Map<string, StatementSync>();
+  /** Worlds are never removed, so their numbers can be kept. */
+  readonly #numbers = new Map<string, number>();
 
-  constructor(db: DatabaseSync, dir: string, nowNs: () => bigint) {
-    this.#db = db;
+  constructor(sql: Sql, dir: string) {
+    this.#sql = sql;
     this.#dir = dir;
-    this.#nowNs = nowNs;
   }
 
   close(): void {
-    this.#db.close();
+    this.#sql.db.close();
   }
 
-  getObject(hash: Uint8Array): GetAnswer {
-    const row = this.#get('SELECT bytes FROM objects WHERE hash = ?', hash);
-    if (row === undefined) return { answer: 'not_found' };
-    const bytes = (row['bytes'] as Uint8Array | null) ?? readObjectFile(this.#dir, hash);
-    if (bytes === undefined || !bytesEqual(sha256(bytes), hash)) return { answer: 'corrupt' };
-    return { answer: 'ok', bytes };
+  object(hash: Uint8Array): GetAnswer {
+    try {
+      const row = this.#sql.get('SELECT bytes FROM objects WHERE hash = ?', hash);
+      if (row === undefined) return { answer: 'not_found' };
+      const bytes = row.bytes === null ? readObjectFile(this.#dir, hash) : (row.bytes as Uint8Array);
+      return bytes === undefined || !bytesEqual(sha256(bytes), hash) ? { answer: 'corrupt' } : { answer: 'ok', bytes };
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+      return { answer: 'unavailable', message: error.message };
+    }
   }
 
-  stat(hash: Uint8Array): { readonly size: number; readonly storedAtNs: bigint } | undefined {
-    const row = this.#get('SELECT size, stored_at FROM objects WHERE hash = ?', hash);
-    return row && { size: Number(row['size']), storedAtNs: row['stored_at'] as bigint };
+  hasObject(hash: Uint8Array): boolean {
+    return this.#sql.get('SELECT 1 FROM objects WHERE hash = ?', hash) !== undefined;
+  }
+
+  objectStat(hash: Uint8Array): { readonly size: number; readonly storedAtNs: bigint } | undefined {
+    const row = this.#sql.bigGet('SELECT size, stored_at FROM objects WHERE hash = ?', hash);
+    return row && { size: Number(row.size), storedAtNs: row.stored_at as bigint };
   }
 
   world(worldId: string): WorldRow | undefined {
-    const row = this.#get('SELECT * FROM worlds WHERE world = ?', worldId);
+    const row = this.#sql.bigGet('SELECT * FROM worlds WHERE world_id = ?', worldId);
     return row && worldRow(row);
   }
 
   worlds(): readonly WorldRow[] {
-    return this.#all('SELECT * FROM worlds ORDER BY id').map(worldRow);
+    return this.#sql.bigAll('SELECT * FROM worlds ORDER BY w').map(worldRow);
   }
 
   snapshots(worldId: string): readonly SnapshotRow[] {
-    return this.#all(
-      'SELECT height, ref, baseline FROM snapshots WHERE world = ? ORDER BY height',
-      this.#id(worldId),
-    ).map((row) => ({
-      height: Number(row['height']),
-      ref: row['ref'] as Uint8Array,
-      baseline: Number(row['baseline']) === 1,
-    }));
+    const w = this.#number(worldId);
+    if (w === undefined) return [];
+    const rows = this.#sql.all('SELECT height, ref, baseline FROM snapshots WHERE w = ? ORDER BY height', w);
+    return rows.map((row) => ({ height: Number(row.height), ref: row.ref as Uint8Array, baseline: row.baseline === 1 }));
   }
 
   head(worldId: string): Head | undefined {
-    const row = this.#get('SELECT height, chain FROM worlds WHERE world = ?', worldId);
-    return row && { height: Number(row['height']), chain: row['chain'] as Uint8Array };
+    const row = this.#sql.get('SELECT height, chain FROM worlds WHERE world_id = ?', worldId);
+    return row && { height: Number(row.height), chain: row.chain as Uint8Array };
   }
 
-  readJournal(worldId: string, fromSeq: number, limit: number) {
-    const world = this.#get('SELECT id, height FROM worlds WHERE world = ?', worldId);
-    if (world === undefined) return { answer: 'ok', batches: [] } as const;
-    // Whoever reads from a seq gets the empty batches directly before it too: they are part of the chain.
-    const rows = this.#statement(`SELECT first_seq, last_seq, chain, body FROM batches
-      WHERE world = ? AND n >= coalesce((SELECT min(n) FROM batches WHERE world = ?1 AND (last_seq >= ?2 OR first_seq = ?2)), 0)
-        AND (last_seq >= ?2 OR first_seq = ?2) ORDER BY n`).iterate(world['id'] as bigint, fromSeq) as Iterable<Row>;
-    const found: StoredBatch[] = [];
-    let expected: number | undefined;
+  journal(worldId: string, fromSeq: number, limit: number): JournalAnswer {
+    // One view of head and batches, whatever is committed meanwhile.
+    this.#sql.run('BEGIN');
+    try {
+      return this.#journal(worldId, fromSeq, Math.max(1, limit));
+    } finally {
+      this.#sql.run('COMMIT');
+    }
+  }
+
+  #journal(worldId: string, fromSeq: number, limit: number): JournalAnswer {
+    const world = this.#sql.get('SELECT w, height, batches FROM worlds WHERE world_id = ?', worldId);
+    if (world === undefined) return { answer: 'ok', batches: [] };
+    const w = Number(world.w);
+    const count = Number(world.batches);
+    const start = this.#findBatch(w, count, fromSeq);
+    const corrupt = (seq: number) => ({ answer: 'corrupt' as const, where: `entry ${seq}` });
+    if (start === undefined) return corrupt(fromSeq);
+    const batches: StoredBatch[] = [];
+    let ordinal = start;
+    let seq: number | undefined;
     let entries = 0;
     let bytes = 0;
+    const rows = this.#sql.bigIterate('SELECT * FROM batches WHERE id >= ? AND id < ? ORDER BY id', rowId(w, start), rowId(w, count));
     for (const row of rows) {
-      const batch = {
-        firstSeq: Number(row['first_seq']),
-        lastSeq: Number(row['last_seq']),
-        chain: row['chain'] as Uint8Array,
-        body: row['body'] as Uint8Array,
-      };
-      if (expected === undefined ? batch.firstSeq > fromSeq : batch.firstSeq !== expected) {
-        return { answer: 'corrupt', where: `entry ${expected ?? fromSeq}` } as const;
-      }
-      if (entries >= Math.max(1, limit) || bytes >= PAGE_BYTES)
-        return { answer: 'ok', batches: found, next: expected } as const;
-      found.push(batch);
-      expected = batch.lastSeq + 1;
-      entries += expected - batch.firstSeq;
-      bytes += batch.body.length;
+      const firstSeq = Number(row.first_seq);
+      const lastSeq = Number(row.last_seq);
+      const isNext = ordinalOf(row.id as bigint) === ordinal++ && (seq === undefined ? firstSeq <= fromSeq : firstSeq === seq);
+      if (!isNext) return corrupt(seq ?? fromSeq);
+      if (entries >= limit || bytes >= PAGE_BYTES) return { answer: 'ok', batches, next: firstSeq };
+      const body = row.body as Uint8Array;
+      batches.push({ firstSeq, lastSeq, chain: row.chain as Uint8Array, body });
+      seq = lastSeq + 1;
+      entries += seq - firstSeq;
+      bytes += body.length;
     }
-    const height = Number(world['height']);
-    // A commit between the two reads only adds: compare with the head as of the rows.
-    if (expected === undefined ? fromSeq < height : expected < height) {
-      return { answer: 'corrupt', where: `entry ${expected ?? fromSeq}` } as const;
-    }
-    return { answer: 'ok', batches: found } as const;
+    const height = Number(world.height);
+    const isWhole = seq === undefined ? fromSeq >= height : seq === height;
+    return isWhole && ordinal === count ? { answer: 'ok', batches } : corrupt(seq ?? fromSeq);
   }
 
-  readInbox(worldId: string, after: Uint8Array, limit: number): readonly InboxItem[] {
-    return this.#all(
-      'SELECT seq, item, dedupe_key, enqueued_at FROM items WHERE world = ? AND seq > ? AND item IS NOT NULL ORDER BY seq LIMIT ?',
-      this.#id(worldId),
-      itemNumber(after),
-      limit,
-    ).map((row) => ({
-      seq: u64be(Number(row['seq'])),
-      item: row['item'] as Uint8Array,
-      dedupeKey: (row['dedupe_key'] as string | null) ?? undefined,
-      enqueuedAtNs: row['enqueued_at'] as bigint,
-    }));
+  /**
+   * Ordinal of the first batch that holds `fromSeq` or begins there: empty batches directly before it belong to the
+   * chain and are read with it. Seqs rise with ordinals, so halving finds it without an index.
+   *
+   * @returns `count` when every batch ends before; undefined when a batch is missing.
+   */
+  #findBatch(w: number, count: number, fromSeq: number): number | undefined {
+    let low = 0;
+    let high = count;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const row = this.#sql.get('SELECT first_seq, last_seq FROM batches WHERE id = ?', rowId(w, middle));
+      if (row === undefined) return undefined;
+      if (Number(row.first_seq) >= fromSeq || Number(row.last_seq) >= fromSeq) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
-  applied(worldId: string, seqBytes: Uint8Array) {
-    const seq = itemNumber(seqBytes);
-    const world = this.#get('SELECT id, cursor FROM worlds WHERE world = ?', worldId);
-    if (world === undefined) return { done: false };
-    const row = this.#get(
-      'SELECT applied_first, applied_last FROM items WHERE world = ? AND seq = ?',
-      world['id'] as bigint,
-      seq,
+  inbox(worldId: string, after: Uint8Array, limit: number): readonly InboxItem[] {
+    const from = seqNumber(after);
+    const w = this.#number(worldId);
+    if (w === undefined) return [];
+    const rows = this.#sql.bigAll(
+      `SELECT id, item, dedupe_key, enqueued_at FROM inbox WHERE id > ? AND id < ? AND item IS NOT NULL
+       ORDER BY id LIMIT ?`,
+      rowId(w, from),
+      rowId(w + 1, 0),
+      Math.max(0, limit),
     );
-    const isApplied = row !== undefined && row['applied_first'] !== null && row['applied_last'] !== null;
-    const applied = isApplied
-      ? { firstSeq: Number(row['applied_first']), lastSeq: Number(row['applied_last']) }
-      : undefined;
-    return { done: seq <= Number(world['cursor']), applied };
-  }
-
-  outbox(worldId: string) {
-    const now = this.#nowNs();
-    return this.#all(
-      'SELECT emission, kind, attempt, started, token, visible_at, done_key FROM outbox WHERE world = ? ORDER BY emission',
-      this.#id(worldId),
-    ).map((row) => ({
-      emissionSeq: Number(row['emission']),
-      kind: row['kind'] as string,
-      attempt: Number(row['attempt']),
-      started: Number(row['started']) === 1,
-      claimed: row['token'] !== null && row['done_key'] === null && (row['visible_at'] as bigint) > now,
-      done: row['done_key'] !== null,
+    return rows.map((row) => ({
+      seq: seqBytes(ordinalOf(row.id as bigint)),
+      item: row.item as Uint8Array,
+      dedupeKey: (row.dedupe_key as string | null) ?? undefined,
+      enqueuedAtNs: row.enqueued_at as bigint,
     }));
   }
 
-  dueTimers(
-    worldId: string,
-    limit: number,
-  ): { readonly rows: readonly DueTimer[]; readonly nextDueWallNs?: bigint | undefined } {
-    const now = this.#nowNs();
-    const world = this.#id(worldId);
-    const rows = this.#all(
-      'SELECT emission, intent, due FROM timers WHERE world = ? AND due <= ? ORDER BY due, intent LIMIT ?',
-      world,
-      now,
-      limit,
-    ).map(
-      (row): DueTimer => ({
+  applied(worldId: string, seqGiven: Uint8Array): { readonly done: boolean; readonly applied?: AppliedRange | undefined } {
+    const seq = seqNumber(seqGiven);
+    const world = this.#sql.get('SELECT w, inbox_cursor FROM worlds WHERE world_id = ?', worldId);
+    if (world === undefined) return { done: false, applied: undefined };
+    const row = this.#sql.get('SELECT applied_first, applied_last FROM inbox WHERE id = ?', rowId(Number(world.w), seq));
+    const hasRange = typeof row?.applied_first === 'number';
+    return {
+      done: seq <= Number(world.inbox_cursor),
+      applied: hasRange ? { firstSeq: Number(row.applied_first), lastSeq: Number(row.applied_last) } : undefined,
+    };
+  }
+
+  outbox(worldId: string, nowNs: bigint) {
+    const w = this.#number(worldId);
+    if (w === undefined) return [];
+    const rows = this.#sql.all(
+      `SELECT emission_seq, kind, attempt, started, done_key IS NOT NULL AS done,
+         token IS NOT NULL AND done_key IS NULL AND visible_at > ? AS claimed
+       FROM outbox WHERE w = ? ORDER BY emission_seq`,
+      nowNs,
+      w,
+    );
+    return rows.map((row) => ({
+      emissionSeq: Number(row.emission_seq),
+      kind: row.kind as string,
+      attempt: Number(row.attempt),
+      started: row.started === 1,
+      claimed: row.claimed === 1,
+      done: row.done === 1,
+    }));
+  }
+
+  dueTimers(worldId: string, limit: number, nowNs: bigint): { readonly rows: readonly DueTimer[]; readonly nextDueWallNs: bigint | undefined } {
+    const w = this.#number(worldId);
+    if (w === undefined) return { rows: [], nextDueWallNs: undefined };
+    const rows = this.#sql.bigAll(
+      'SELECT emission_seq, intent_hash, due FROM timers WHERE w = ? AND due <= ? ORDER BY due, intent_hash LIMIT ?',
+      w,
+      nowNs,
+      Math.max(0, limit),
+    );
+    const next = this.#sql.bigGet('SELECT min(due) AS due FROM timers WHERE w = ? AND due > ?', w, nowNs);
+    return {
+      rows: rows.map((row) => ({
         worldId,
-        emissionSeq: Number(row['emission']),
-        intentHash: row['intent'] as Uint8Array,
-        dueWallNs: row['due'] as bigint,
-      }),
-    );
-    rows.sort((a, b) =>
-      a.dueWallNs < b.dueWallNs ? -1 : a.dueWallNs > b.dueWallNs ? 1 : compareBytes(a.intentHash, b.intentHash),
-    );
-    const next = this.#get('SELECT min(due) AS due FROM timers WHERE world = ? AND due > ?', world, now);
-    return { rows, nextDueWallNs: (next?.['due'] as bigint | null) ?? undefined };
+        emissionSeq: Number(row.emission_seq),
+        intentHash: row.intent_hash as Uint8Array,
+        dueWallNs: row.due as bigint,
+      })),
+      nextDueWallNs: (next?.due as bigint | null | undefined) ?? undefined,
+    };
   }
 
-  /** Row id of a world; −1, which no row has, when there is no such world. */
-  #id(worldId: string): bigint {
-    return (this.#get('SELECT id FROM worlds WHERE world = ?', worldId)?.['id'] as bigint | undefined) ?? -1n;
-  }
-
-  #statement(text: string): StatementSync {
-    let statement = this.#statements.get(text);
-    if (statement === undefined) {
-      statement = this.#db.prepare(text);
-      statement.setReadBigInts(true);
-      this.#statements.set(text, statement);
-    }
-    return statement;
-  }
-
-  #get(text: string, ...values: (string | number | bigint | Uint8Array)[]): Row | undefined {
-    return this.#statement(text).get(...values) as Row | undefined;
-  }
-
-  #all(text: string, ...values: (string | number | bigint | Uint8Array)[]): Row[] {
-    return this.#statement(text).all(...values) as Row[];
+  #number(worldId: string): number | undefined {
+    const known = this.#numbers.get(worldId);
+    if (known !== undefined) return known;
+    const row = this.#sql.get('SELECT w FROM worlds WHERE world_id = ?', worldId);
+    if (row === undefined) return undefined;
+    this.#numbers.set(worldId, Number(row.w));
+    return Number(row.w);
   }
 }
 
-function worldRow(row: Row): WorldRow {
-  const holder = row['holder'] as string | null;
+function worldRow(row: SqlRow): WorldRow {
+  const holder = row.holder as string | null;
   return {
-    worldId: row['world'] as string,
-    universeId: row['universe'] as string,
-    status: row['status'] as WorldStatus,
-    head: { height: Number(row['height']), chain: row['chain'] as Uint8Array },
+    worldId: row.world_id as string,
+    universeId: row.universe_id as string,
+    status: row.status as WorldStatus,
+    head: { height: Number(row.height), chain: row.chain as Uint8Array },
     activeBaseline: {
-      height: Number(row['baseline_height'] ?? 0),
-      ref: (row['baseline_ref'] as Uint8Array | null) ?? NO_BYTES,
+      height: Number(row.baseline_height ?? 0n),
+      ref: (row.baseline_ref as Uint8Array | null) ?? new Uint8Array(0),
     },
-    inboxCursor: itemBytes(Number(row['cursor'])),
-    internalPending: Number(row['internal_pending']) === 1,
-    epoch: Number(row['epoch']),
-    lease: holder === null ? undefined : { holder, expiresAtNs: row['lease_until'] as bigint },
-    configHash: row['config_hash'] as Uint8Array,
-    createdAtNs: row['created_at'] as bigint,
-    notify: Number(row['notify']),
+    inboxCursor: seqBytes(Number(row.inbox_cursor)),
+    internalPending: row.internal_pending === 1n,
+    epoch: Number(row.epoch),
+    lease: holder === null ? undefined : { holder, expiresAtNs: (row.expires_at as bigint | null) ?? LAST_NS },
+    configHash: row.config_hash as Uint8Array,
+    createdAtNs: row.created_at as bigint,
+    notify: Number(row.notify),
   };
-}
-
-function sha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash('sha256').update(bytes).digest());
 }

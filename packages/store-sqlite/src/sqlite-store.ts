@@ -1,149 +1,200 @@
-import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { resolve } from 'node:path';
-import type { CommitAnswer, PutAnswer, Store, Unavailable } from '@worldline/ports';
-import { openReader, openWriter } from './database.ts';
+import { FailureError, type Result } from '@worldline/canon';
+import type { Batch, Clock, Store, StoredObject, Unavailable } from '@worldline/ports';
+import { openForReading } from './connection.ts';
+import { seqNumber } from './inbox-seq.ts';
+import { sha256 } from './object-file.ts';
+import type { OperationArguments, OperationName } from './operations.ts';
 import { Reader } from './reader.ts';
-import { RemoteWriter } from './remote-writer.ts';
-import { Writer } from './writer.ts';
-
-/**
- * The storage contract on one SQLite file (`hosting.md` §4, §11.1; design page D3).
- *
- * S1  Every change is one transaction, durable when its answer arrives (WAL, `synchronous=FULL`, asserted).
- * S2  Changes are made in a thread of their own; reads in the calling one, on a connection that cannot write. A read
- *     that begins after an answer sees what the answer spoke of.
- */
+import { isOutage } from './sql.ts';
+import type { WriteLimits } from './write-tx.ts';
+import { type CallAnswer, WriterThread } from './writer-thread.ts';
 
 export interface SqliteStoreOptions {
-  /** Nothing is written, created or locked; the folder must hold a store. */
+  /** No writer thread; whatever would change something is answered `unavailable`. Works beside a writing process. */
   readonly readOnly?: boolean | undefined;
-  /** Store time for tests; given, the writer runs in the calling thread. */
-  readonly clock?: { wallNs(): bigint } | undefined;
+  /** Store time; the wall clock of the machine when absent. */
+  readonly clock?: Pick<Clock, 'wallNs'> | undefined;
   /** Unread items at which `inbox.enqueue` answers `full`. Default 1 000 000. */
   readonly inboxMax?: number | undefined;
   /** Largest object. Default 256 MiB. */
   readonly objectBytesMax?: number | undefined;
+  /** Objects above this size are kept in files. Default 16 KiB (`hosting.md` §3). */
+  readonly inlineBytesMax?: number | undefined;
 }
 
-type Call = RemoteWriter['call'];
-
-/** @throws StoreOpenError when the folder holds no usable store. */
-export async function openSqliteStore(dir: string, options: SqliteStoreOptions = {}): Promise<Store> {
-  const folder = resolve(dir);
-  const inboxMax = options.inboxMax ?? 1_000_000;
-  const objectBytesMax = options.objectBytesMax ?? 256 * 1024 * 1024;
-  const nowNs = options.clock === undefined ? () => BigInt(Date.now()) * 1_000_000n : () => options.clock!.wallNs();
-  const { call, close } = await openWriting(folder, options, { inboxMax, objectBytesMax, nowNs });
-  let reader: Reader;
+/**
+ * The universe in folder `dir`, made when absent (`hosting.md` §11.1).
+ *
+ * Writes happen in a thread of their own; reads in the calling thread, on a connection that sees everything that was
+ * answered. Several processes may have one folder open.
+ *
+ * @returns failures `store.missing` (read-only, and there is none), `store.foreign`, `store.newer`, `store.read_only`
+ *   (the folder cannot be written), `store.unsafe` (durability could not be set), `store.unavailable`.
+ */
+export async function openSqliteStore(dir: string, options: SqliteStoreOptions = {}): Promise<Result<Store>> {
+  const { clock } = options;
+  const clockNs = clock === undefined ? undefined : () => clock.wallNs();
+  const limits: WriteLimits = {
+    inboxMax: options.inboxMax ?? 1_000_000,
+    objectBytesMax: options.objectBytesMax ?? 256 * 1024 * 1024,
+    inlineBytesMax: options.inlineBytesMax ?? 16 * 1024,
+  };
+  let writer: WriterThread | undefined;
+  if (options.readOnly !== true) {
+    const started = await WriterThread.start({ dir, limits }, clockNs);
+    if (!started.ok) return started;
+    writer = started.value;
+  }
   try {
-    reader = new Reader(openReader(folder), folder, nowNs);
+    const reader = new Reader(openForReading(dir), dir);
+    return { ok: true, value: sqliteStore({ writer, reader, clockNs: clockNs ?? (() => BigInt(Date.now()) * 1_000_000n) }) };
   } catch (error) {
-    await close();
+    await writer?.close();
+    if (error instanceof FailureError) return { ok: false, failure: error.failure };
     throw error;
   }
-  return makeStore(reader, call, nowNs, close);
 }
 
-interface Writing {
-  readonly call: Call;
-  readonly close: () => Promise<void>;
+interface Parts {
+  readonly writer: WriterThread | undefined;
+  readonly reader: Reader;
+  readonly clockNs: () => bigint;
 }
 
-async function openWriting(
-  folder: string,
-  options: SqliteStoreOptions,
-  limits: { readonly inboxMax: number; readonly objectBytesMax: number; readonly nowNs: () => bigint },
-): Promise<Writing> {
-  if (options.readOnly === true) {
-    const refused: Unavailable = { answer: 'unavailable', message: 'the store is open for reading only' };
-    return { call: (async () => refused) as unknown as Call, close: async () => {} };
-  }
-  if (options.clock !== undefined) {
-    mkdirSync(folder, { recursive: true });
-    const db = openWriter(folder);
-    const writer = new Writer(db, folder, limits);
-    let isClosed = false;
-    const call = async (operation: keyof Writer, ...args: unknown[]) =>
-      isClosed
-        ? { answer: 'unavailable', message: 'the store is closed' }
-        : (writer[operation] as (...values: unknown[]) => unknown).apply(writer, args);
-    return {
-      call: call as unknown as Call,
-      close: async () => {
-        if (!isClosed) db.close();
-        isClosed = true;
-      },
-    };
-  }
-  const remote = await RemoteWriter.open({
-    dir: folder,
-    inboxMax: limits.inboxMax,
-    objectBytesMax: limits.objectBytesMax,
-  });
-  return { call: remote.call.bind(remote), close: () => remote.close() };
-}
-
-function makeStore(reader: Reader, call: Call, nowNs: () => bigint, close: () => Promise<void>): Store {
+function sqliteStore({ writer, reader, clockNs }: Parts): Store {
   let isClosed = false;
+
+  const call = <K extends OperationName>(operation: K, ...args: OperationArguments<K>): Promise<CallAnswer<K>> =>
+    writer === undefined
+      ? Promise.resolve({ done: false, isUnknown: false, message: 'the store is open for reading only' })
+      : writer.call(operation, ...args);
+  const write = async <K extends OperationName>(operation: K, ...args: OperationArguments<K>) => {
+    const result = await call(operation, ...args);
+    // Only commits have an answer for "perhaps"; every other operation is safe to repeat, which is what a caller does
+    // with this one.
+    return result.done ? result.answer : unavailable(result.message);
+  };
+  /** @throws FailureError `store.unavailable`: answers of reads have no place for an outage. */
+  const read = async <T>(body: () => T): Promise<T> => {
+    try {
+      if (isClosed) throw new FailureError({ code: 'store.unavailable', path: [], message: 'the store is closed' });
+      return body();
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+      throw new FailureError({ code: 'store.unavailable', path: [], message: error.message });
+    }
+  };
+
   return {
     cas: {
-      async put(bytes, expected): Promise<PutAnswer> {
-        const hash = new Uint8Array(createHash('sha256').update(bytes).digest());
-        const answer = await call('putMany', [{ hash, bytes }], expected);
+      async put(bytes, expected) {
+        const hash = sha256(bytes);
+        const answer = await write('cas.putMany', [{ hash: expected ?? hash, bytes: compact(bytes) }]);
         return answer.answer === 'ok' ? { answer: 'ok', hash } : answer;
       },
-      putMany: (objects) => call('putMany', objects, undefined),
-      get: async (hash) => reader.getObject(hash),
-      getSync: (hash) => reader.getObject(hash),
-      has: async (hash) => reader.stat(hash) !== undefined,
-      stat: async (hash) => reader.stat(hash),
+      putMany: (objects) => write('cas.putMany', objects.map(compactObject)),
+      get: async (hash) => (isClosed ? unavailable('the store is closed') : reader.object(hash)),
+      getSync: (hash) => (isClosed ? unavailable('the store is closed') : reader.object(hash)),
+      has: (hash) => read(() => reader.hasObject(hash)),
+      stat: (hash) => read(() => reader.objectStat(hash)),
     },
     world: {
-      create: (spec, batches) => call('create', spec, batches),
-      get: async (worldId) => reader.world(worldId),
-      list: async () => reader.worlds(),
-      setStatus: (worldId, from, to) => call('setStatus', worldId, from, to),
-      snapshots: async (worldId) => reader.snapshots(worldId),
+      async create(spec, batches) {
+        checkBatches(batches);
+        return write('world.create', spec, batches.map(compactBatch));
+      },
+      get: (worldId) => read(() => reader.world(worldId)),
+      list: () => read(() => reader.worlds()),
+      setStatus: (worldId, from, to) => write('world.setStatus', worldId, from, to),
+      snapshots: (worldId) => read(() => reader.snapshots(worldId)),
     },
     lease: {
-      acquire: (worldId, worker, ttlMs, dead) => call('acquire', worldId, worker, ttlMs, dead),
-      renew: (worldId, worker, epoch, ttlMs) => call('renew', worldId, worker, epoch, ttlMs),
-      release: (worldId, worker, epoch) => call('release', worldId, worker, epoch),
+      acquire: (worldId, worker, ttlMs, dead) => write('lease.acquire', worldId, worker, ttlMs, dead),
+      renew: (worldId, worker, epoch, ttlMs) => write('lease.renew', worldId, worker, epoch, ttlMs),
+      release: (worldId, worker, epoch) => write('lease.release', worldId, worker, epoch),
     },
-    commit: (worldId, epoch, expected, batches, options = {}): Promise<CommitAnswer> =>
-      call('commit', worldId, epoch, expected, batches, options),
+    async commit(worldId, epoch, expected, batches, options = {}) {
+      checkBatches(batches);
+      const result = await call('commit', worldId, epoch, expected, batches.map(compactBatch), {
+        objects: options.objects?.map(compactObject),
+        claim: options.claim,
+      });
+      if (result.done) return result.answer;
+      return result.isUnknown ? { answer: 'unknown', message: result.message } : unavailable(result.message);
+    },
     journal: {
-      read: async (worldId, fromSeq, limit) => reader.readJournal(worldId, fromSeq, limit),
-      head: async (worldId) => reader.head(worldId),
+      async read(worldId, fromSeq, limit) {
+        if (isClosed) return unavailable('the store is closed');
+        try {
+          return reader.journal(worldId, fromSeq, limit);
+        } catch (error) {
+          if (!isOutage(error)) throw error;
+          return unavailable(error.message);
+        }
+      },
+      head: (worldId) => read(() => reader.head(worldId)),
     },
     inbox: {
-      enqueue: (worldId, item, digest, dedupeKey) => call('enqueue', worldId, item, digest, dedupeKey),
-      read: async (worldId, after, limit) => reader.readInbox(worldId, after, limit),
-      applied: async (worldId, seq) => reader.applied(worldId, seq),
-      trim: (worldId, olderThanMs) => call('trim', worldId, olderThanMs),
+      enqueue: (worldId, item, digest, dedupeKey) => write('inbox.enqueue', worldId, compact(item), compact(digest), dedupeKey),
+      read: (worldId, after, limit) => read(() => reader.inbox(worldId, after, limit)),
+      applied: (worldId, seq) => read(() => reader.applied(worldId, seq)),
+      async trim(worldId, olderThanMs) {
+        const result = await call('inbox.trim', worldId, olderThanMs);
+        return result.done ? result.answer : 0;
+      },
     },
     outbox: {
-      claim: (worldId, kinds, _executor, limit, visibilityMs) => call('claim', worldId, kinds, limit, visibilityMs),
-      start: (worldId, emissionSeq, token) => call('start', worldId, emissionSeq, token),
-      extend: (worldId, emissionSeq, token, visibilityMs) => call('extend', worldId, emissionSeq, token, visibilityMs),
+      async claim(worldId, kinds, executor, limit, visibilityMs) {
+        const result = await call('outbox.claim', worldId, kinds, executor, limit, visibilityMs);
+        return result.done ? result.answer : [];
+      },
+      start: (worldId, emissionSeq, token) => write('outbox.start', worldId, emissionSeq, compact(token)),
+      extend: (worldId, emissionSeq, token, visibilityMs) => write('outbox.extend', worldId, emissionSeq, compact(token), visibilityMs),
       complete: (worldId, emissionSeq, token, item, digest) =>
-        call('complete', worldId, emissionSeq, token, item, digest),
-      retry: (worldId, emissionSeq, token, delayMs, _error) => call('retry', worldId, emissionSeq, token, delayMs),
-      reconcile: (worldId, epoch, emitted, timers) => call('reconcile', worldId, epoch, emitted, timers),
-      list: async (worldId) => reader.outbox(worldId),
+        write('outbox.complete', worldId, emissionSeq, compact(token), compact(item), compact(digest)),
+      retry: (worldId, emissionSeq, token, delayMs, error) => write('outbox.retry', worldId, emissionSeq, compact(token), delayMs, error),
+      reconcile: (worldId, epoch, emitted, timers) => write('outbox.reconcile', worldId, epoch, emitted, timers),
+      list: (worldId) => read(() => reader.outbox(worldId, clockNs())),
     },
     timers: {
-      due: async (worldId, limit) => reader.dueTimers(worldId, limit),
-      fire: (worldId, emissionSeq) => call('fire', worldId, emissionSeq),
-      rearm: (worldId, epoch, emissionSeq, dueWallNs) => call('rearm', worldId, epoch, emissionSeq, dueWallNs),
+      due: (worldId, limit) => read(() => reader.dueTimers(worldId, limit, clockNs())),
+      fire: (worldId, emissionSeq) => write('timers.fire', worldId, emissionSeq),
+      rearm: (worldId, epoch, emissionSeq, dueWallNs) => write('timers.rearm', worldId, epoch, emissionSeq, dueWallNs),
     },
-    nowNs: async () => nowNs(),
+    nowNs: async () => clockNs(),
     async close() {
-      if (isClosed) return;
-      isClosed = true;
-      await close();
-      reader.close();
+      if (!isClosed) {
+        isClosed = true;
+        // Before the writer: the last connection to close folds the write-ahead log into the file.
+        reader.close();
+      }
+      await writer?.close();
     },
   };
+}
+
+function unavailable(message: string): Unavailable {
+  return { answer: 'unavailable', message };
+}
+
+/** What can be wrong with a batch whatever the store holds is a bug of the caller. */
+function checkBatches(batches: readonly Batch[]): void {
+  for (const batch of batches) {
+    if (batch.lastSeq < batch.firstSeq - 1) throw new TypeError(`a batch cannot span ${batch.firstSeq}..${batch.lastSeq}`);
+    if (batch.chain.length !== 32) throw new TypeError('a chain value has 32 bytes');
+    if (batch.inboxCursor !== undefined) seqNumber(batch.inboxCursor);
+  }
+}
+
+/** A view is copied to another thread together with all of its buffer; a part of a large one is cut out first. */
+function compact(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
+}
+
+function compactObject({ hash, bytes }: StoredObject): StoredObject {
+  return { hash: compact(hash), bytes: compact(bytes) };
+}
+
+function compactBatch(batch: Batch): Batch {
+  return { ...batch, body: compact(batch.body), chain: compact(batch.chain) };
 }

@@ -1,45 +1,101 @@
-import { parentPort, workerData } from 'node:worker_threads';
-import { openWriter, StoreOpenError } from './database.ts';
-import type { Reply, Request, ThreadData } from './remote-writer.ts';
-import { Writer } from './writer.ts';
+import { Worker } from 'node:worker_threads';
+import type { Failure, Result } from '@worldline/canon';
+import type { OperationAnswer, OperationArguments, OperationName } from './operations.ts';
+import type { Reply, Request, WriterMessage, WriterStart } from './protocol.ts';
 
-/** The thread that syncs: the host's loop applies the next group while this one waits for the disk. */
+export type CallAnswer<K extends OperationName> =
+  | { readonly done: true; readonly answer: OperationAnswer<K> }
+  | { readonly done: false; readonly isUnknown: boolean; readonly message: string };
 
-const { dir, inboxMax, objectBytesMax } = workerData as ThreadData;
-const port = parentPort!;
-
-try {
-  const db = openWriter(dir);
-  const writer = new Writer(db, dir, { inboxMax, objectBytesMax, nowNs: () => BigInt(Date.now()) * 1_000_000n });
-  port.on('message', ({ id, operation, args }: Request) => {
-    if (operation === 'close') {
-      db.close();
-      port.postMessage({ id, value: undefined } satisfies Reply);
-      port.close();
-      return;
-    }
-    port.postMessage(perform(writer, id, operation, args));
-  });
-  port.postMessage({ id: 0, value: undefined } satisfies Reply);
-} catch (error) {
-  const { code, hint } = error instanceof StoreOpenError ? error : { code: 'store.unavailable', hint: '' };
-  port.postMessage({
-    id: 0,
-    opening: { code, hint, message: error instanceof Error ? error.message : String(error) },
-  } satisfies Reply);
+interface Waiting {
+  readonly settle: (reply: Reply) => void;
 }
 
-function perform(
-  writer: Writer,
-  id: number,
-  operation: Exclude<Request['operation'], 'close'>,
-  args: readonly unknown[],
-): Reply {
-  try {
-    const method = writer[operation] as (...values: readonly unknown[]) => unknown;
-    return { id, value: method.apply(writer, args as unknown[]) };
-  } catch (error) {
-    // A caller's bug: it is thrown where it was made.
-    return { id, thrown: error instanceof Error ? error.message : String(error) };
+/** The calling side of the writer thread. The thread keeps the process alive only while it owes an answer. */
+export class WriterThread {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #exited: Promise<void>;
+  readonly #clockNs: (() => bigint) | undefined;
+  #lastId = 0;
+  /** Why nothing more can be written. */
+  #ended: string | undefined;
+
+  private constructor(worker: Worker, clockNs: (() => bigint) | undefined) {
+    this.#worker = worker;
+    this.#clockNs = clockNs;
+    this.#exited = new Promise((resolve) => {
+      worker.once('exit', () => {
+        this.#end('the writer thread has ended; open the store again');
+        resolve();
+      });
+    });
+    worker.on('error', (error: unknown) => this.#end(`the writer thread failed: ${String(error)}; open the store again`));
+    worker.on('message', (message: WriterMessage) => {
+      if (!('replies' in message)) return;
+      for (const reply of message.replies) {
+        const waiting = this.#waiting.get(reply.id);
+        this.#waiting.delete(reply.id);
+        waiting?.settle(reply);
+      }
+      if (this.#waiting.size === 0) worker.unref();
+    });
+  }
+
+  /** Starts the thread and waits until its connection is open. */
+  static start(start: WriterStart, clockNs: (() => bigint) | undefined): Promise<Result<WriterThread>> {
+    const isSource = import.meta.url.endsWith('.ts');
+    const worker = new Worker(new URL(isSource ? './writer.ts' : './writer.js', import.meta.url), {
+      workerData: start,
+      name: 'worldline store',
+      // Flags of the caller's process are not for this thread; sources resolve their packages to sources.
+      execArgv: isSource ? ['--conditions=worldline-source', '--disable-warning=ExperimentalWarning'] : ['--disable-warning=ExperimentalWarning'],
+    });
+    return new Promise((resolve, reject) => {
+      const failed = (failure: Failure) => resolve({ ok: false, failure });
+      worker.once('error', reject);
+      worker.once('message', (message: WriterMessage) => {
+        worker.off('error', reject);
+        if ('failure' in message) return failed(message.failure);
+        const thread = new WriterThread(worker, clockNs);
+        worker.unref();
+        resolve({ ok: true, value: thread });
+      });
+    });
+  }
+
+  /** @throws an error with the writer's message when the arguments are a bug of the caller. */
+  call<K extends OperationName>(operation: K, ...args: OperationArguments<K>): Promise<CallAnswer<K>> {
+    if (this.#ended !== undefined) return Promise.resolve({ done: false, isUnknown: false, message: this.#ended });
+    return new Promise((resolve, reject) => {
+      this.#post(operation, args, (reply) => {
+        if ('answer' in reply) resolve({ done: true, answer: reply.answer as OperationAnswer<K> });
+        else if ('bug' in reply) reject(new TypeError(reply.bug));
+        else if ('unknown' in reply) resolve({ done: false, isUnknown: true, message: reply.unknown });
+        else resolve({ done: false, isUnknown: false, message: reply.unavailable });
+      });
+    });
+  }
+
+  /** Everything asked for so far is finished first. */
+  async close(): Promise<void> {
+    if (this.#ended === undefined) {
+      this.#post('close', [], () => undefined);
+      this.#ended = 'the store is closed';
+    }
+    await this.#exited;
+  }
+
+  #post(operation: Request['operation'], args: readonly unknown[], settle: (reply: Reply) => void): void {
+    const request: Request = { id: ++this.#lastId, operation, args, nowNs: this.#clockNs?.() };
+    if (this.#waiting.size === 0) this.#worker.ref();
+    this.#waiting.set(request.id, { settle });
+    this.#worker.postMessage(request);
+  }
+
+  #end(message: string): void {
+    this.#ended ??= message;
+    for (const [id, { settle }] of this.#waiting) settle({ id, unknown: message });
+    this.#waiting.clear();
   }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { bytesEqual, compareBytes, encode, toHex, u64be } from '@worldline/canon';
+import { bytesEqual, compareBytes, encode, hashOf, toHex, u64be } from '@worldline/canon';
 import type {
   AcquireAnswer,
   AppliedRange,
@@ -524,8 +524,9 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
           }
           const now = wallNs();
           if (timer.dueWallNs > now) return { answer: 'ok' };
-          const item = encode({ kind: 'timer', emission_seq: emissionSeq });
-          addItem(world, item, sha256(item), `t:${emissionSeq}:${++timer.offers}`);
+          const key = `t:${emissionSeq}:${++timer.offers}`;
+          const said = { kind: 'timer', emission_seq: emissionSeq };
+          addItem(world, encode({ ...said, dedupe_key: key, enqueued_at_ns: now }), hashOf(said), key);
           timer.dueWallNs = now + FIRE_AGAIN_NS;
           return { answer: 'ok' };
         }),

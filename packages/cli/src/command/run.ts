@@ -1,9 +1,10 @@
 import type { Answer, World } from '@worldline/host';
-import type { Logger } from '@worldline/ports';
+import type { Logger, LogLevel } from '@worldline/ports';
 import { interruptible, runningWorld } from '../access.ts';
 import type { Context } from '../context.ts';
 import { stop, stopWith } from '../failure.ts';
-import { openHere, type OpenedWorld } from '../opened-world.ts';
+import { streamLogger } from '../log.ts';
+import { openRunning, type RunningWorld } from '../open-world.ts';
 import { writing } from '../writer.ts';
 
 export interface RunFlags {
@@ -11,26 +12,25 @@ export interface RunFlags {
   readonly wait?: boolean;
   readonly strictAdapters?: boolean;
   readonly strictSecrets?: boolean;
-  readonly logLevel?: Level;
+  readonly logLevel?: LogLevel;
   readonly logJson?: boolean;
 }
-
-type Level = 'debug' | 'info' | 'warn' | 'error';
-
-const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error'];
 
 /** `worldline run`. */
 export async function run(ctx: Context, flags: RunFlags): Promise<void> {
   if (flags.wait === true && flags.batch !== true) stop('invalid_request', '--wait goes with --batch', { hint: 'without --batch the world runs until it is stopped anyway' });
   const config = await ctx.config();
-  const log = logger(flags.logLevel ?? config.log.level, flags.logJson ?? config.log.json);
+  const log = streamLogger((line) => process.stderr.write(line), {
+    level: flags.logLevel ?? config.log.level,
+    json: flags.logJson ?? config.log.json,
+  });
   await writing(ctx, async ({ store, identity }) => {
     if ((await runningWorld(ctx, store, identity)) === 'daemon') {
       if (flags.batch === true) stop('world.locked', 'this world is running already', { hint: 'submit to it, or stop it first' });
       ctx.out.answer(['this world is running already'], { running: true, world_id: identity.world_id });
       return;
     }
-    const opened = await openHere(ctx, store, identity, flags.batch === true ? 'batch' : 'daemon', log);
+    const opened = await openRunning(ctx, store, identity, flags.batch === true ? 'batch' : 'daemon', log);
     try {
       await refuseIncomplete(opened, flags, log);
     } catch (error) {
@@ -43,7 +43,7 @@ export async function run(ctx: Context, flags: RunFlags): Promise<void> {
 }
 
 /** Adapters and secrets that are missing: warned about, or refused when asked to be strict. */
-async function refuseIncomplete({ world, secrets }: OpenedWorld, flags: RunFlags, log: Logger): Promise<void> {
+async function refuseIncomplete({ world, secrets }: RunningWorld, flags: RunFlags, log: Logger): Promise<void> {
   const kinds = world.missingAdapters();
   if (flags.strictAdapters === true && kinds.length > 0) {
     stop('adapter.missing', `no adapter performs ${kinds.join(', ')}`, { hint: 'add one under "adapters" in worldline.host.json, or leave out --strict-adapters' });
@@ -55,7 +55,7 @@ async function refuseIncomplete({ world, secrets }: OpenedWorld, flags: RunFlags
 }
 
 /** Until a signal ends it, or the world can no longer be run here. */
-async function daemon(ctx: Context, opened: OpenedWorld, log: Logger): Promise<void> {
+async function daemon(ctx: Context, opened: RunningWorld, log: Logger): Promise<void> {
   const { world } = opened;
   const hurry = new AbortController();
   const second = () => hurry.abort();
@@ -76,7 +76,7 @@ async function daemon(ctx: Context, opened: OpenedWorld, log: Logger): Promise<v
     log.info('stopping; a second signal does not wait for effects in flight');
     process.once('SIGINT', second);
     process.once('SIGTERM', second);
-    await opened.close(hurry.signal);
+    await opened.close({ hurry: hurry.signal });
     log.info('stopped', { height: world.kernel.head.height });
   } finally {
     clearInterval(alive);
@@ -86,7 +86,7 @@ async function daemon(ctx: Context, opened: OpenedWorld, log: Logger): Promise<v
 }
 
 /** Until nothing can be done now; with `--wait` until every plan has ended. */
-async function batch(ctx: Context, opened: OpenedWorld, flags: RunFlags): Promise<void> {
+async function batch(ctx: Context, opened: RunningWorld, flags: RunFlags): Promise<void> {
   const { world } = opened;
   const counts = { effects: 0, receipts: 0 };
   world.onBatch(({ records }) => {
@@ -123,21 +123,4 @@ async function plansEnded(world: World): Promise<void> {
     // Timers and people: there is nothing to do but look again.
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-/** Log lines on standard error; secrets are replaced before they come here. */
-function logger(level: Level, json: boolean): Logger {
-  const least = LEVELS.indexOf(level);
-  const line = (of: Level) => (message: string, fields?: Record<string, unknown>) => {
-    if (LEVELS.indexOf(of) < least) return;
-    const time = new Date().toISOString();
-    const text = json ? JSON.stringify({ time, level: of, message, ...fields }) : `${time} ${of.padEnd(5)} ${message}${details(fields)}`;
-    process.stderr.write(`${text}\n`);
-  };
-  return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
-}
-
-function details(fields: Record<string, unknown> | undefined): string {
-  const entries = Object.entries(fields ?? {});
-  return entries.map(([name, value]) => ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`).join('');
 }

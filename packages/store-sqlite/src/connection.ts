@@ -1,0 +1,167 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { type Failure, FailureError } from '@worldline/canon';
+import { APPLICATION_ID, SCHEMA_VERSION, TABLES } from './schema.ts';
+import { isOutage, SQLITE, Sql, sqliteCode } from './sql.ts';
+
+/** Milliseconds to wait for another process that holds the write lock. */
+const BUSY_MS = 5_000;
+
+export function databasePath(dir: string): string {
+  return join(dir, 'worldline.db');
+}
+
+/**
+ * The writing connection: file and tables are made when absent, durability is set and read back (D3).
+ *
+ * @throws FailureError with the codes of `openFailure`.
+ */
+export function openForWriting(dir: string): Sql {
+  const path = databasePath(dir);
+  return opening(path, () => {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    const isNew = !existsSync(path);
+    const sql = connect(path, false);
+    try {
+      if (checkOwner(sql, path) === 'empty') create(sql, path);
+      sql.db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON');
+      expectPragma(sql, path, 'journal_mode', 'wal');
+      expectPragma(sql, path, 'synchronous', 2);
+      // Bounds what a long reader lets the write-ahead log grow to.
+      sql.db.exec('PRAGMA cache_size = -16000; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 67108864');
+      if (isNew) syncDirectory(dir);
+      return sql;
+    } catch (error) {
+      sql.db.close();
+      throw error;
+    }
+  });
+}
+
+/** A reading connection to an existing file. @throws FailureError with the codes of `openFailure`. */
+export function openForReading(dir: string): Sql {
+  const path = databasePath(dir);
+  if (!existsSync(path)) {
+    throw new FailureError({ code: 'store.missing', path: [], message: `there is no store in ${dir}` });
+  }
+  return opening(path, () => {
+    const sql = connect(path, true);
+    try {
+      if (checkOwner(sql, path) === 'empty') {
+        throw new FailureError({ code: 'store.missing', path: [], message: `${path} holds no store yet` });
+      }
+      return sql;
+    } catch (error) {
+      sql.db.close();
+      throw error;
+    }
+  });
+}
+
+function connect(path: string, readOnly: boolean): Sql {
+  const db = new DatabaseSync(path, { readOnly, allowExtension: false });
+  db.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY`);
+  return new Sql(db);
+}
+
+/** Nothing is changed in a file before it is known to be ours. */
+function checkOwner(sql: Sql, path: string): 'empty' | 'ours' {
+  const application = readPragma(sql, 'application_id');
+  const version = Number(readPragma(sql, 'user_version'));
+  if (application === APPLICATION_ID) {
+    if (version === SCHEMA_VERSION) return 'ours';
+    throw new FailureError({
+      code: 'store.newer',
+      path: [],
+      message: `${path} has format ${version}; this program knows format ${SCHEMA_VERSION}`,
+      hint: 'Use the version of Worldline that wrote it, or a newer one.',
+    });
+  }
+  const tables = Number(sql.db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n);
+  if (application === 0 && version === 0 && tables === 0) return 'empty';
+  throw foreign(path);
+}
+
+function create(sql: Sql, path: string): void {
+  // A file can only become a write-ahead one outside a transaction; whoever comes second finds it done.
+  for (let attempt = 1; ; attempt++) {
+    try {
+      sql.db.exec('PRAGMA journal_mode = WAL');
+      break;
+    } catch (error) {
+      if (sqliteCode(error) !== SQLITE.BUSY || attempt === 50) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    }
+  }
+  sql.db.exec('PRAGMA synchronous = FULL; BEGIN IMMEDIATE');
+  try {
+    if (checkOwner(sql, path) === 'empty') {
+      sql.db.exec(`${TABLES}; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`);
+    }
+    sql.db.exec('COMMIT');
+  } catch (error) {
+    sql.db.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function readPragma(sql: Sql, name: string): unknown {
+  const row = sql.db.prepare(`PRAGMA ${name}`).get();
+  return row === undefined ? undefined : Object.values(row)[0];
+}
+
+function expectPragma(sql: Sql, path: string, name: string, expected: string | number): void {
+  const actual = readPragma(sql, name);
+  if (actual === expected) return;
+  throw new FailureError({
+    code: 'store.unsafe',
+    path: [],
+    message: `${path}: ${name} is ${String(actual)} where ${expected} was set`,
+    hint: 'The file system must support shared memory and locks; network file systems do not.',
+  });
+}
+
+export function syncDirectory(dir: string): void {
+  // Windows has no such operation, and needs none.
+  if (process.platform === 'win32') return;
+  const fd = openSync(dir, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function foreign(path: string): FailureError {
+  return new FailureError({
+    code: 'store.foreign',
+    path: [],
+    message: `${path} is not a Worldline store`,
+    hint: 'Nothing in it was changed. Choose another folder.',
+  });
+}
+
+function opening(path: string, open: () => Sql): Sql {
+  try {
+    return open();
+  } catch (error) {
+    throw isOutage(error) ? new FailureError(openFailure(path, error)) : error;
+  }
+}
+
+/** `store.foreign`, `store.read_only` or `store.unavailable`. */
+function openFailure(path: string, error: Error): Failure {
+  const code = sqliteCode(error);
+  if (code === SQLITE.NOTADB) return foreign(path).failure;
+  const system = 'code' in error ? error.code : undefined;
+  if (code === SQLITE.READONLY || code === SQLITE.CANTOPEN || system === 'EACCES' || system === 'EROFS' || system === 'EPERM') {
+    return {
+      code: 'store.read_only',
+      path: [],
+      message: `${path} cannot be opened: ${error.message}`,
+      hint: 'The folder must be writable, even for reading: a write-ahead log is shared through files beside it. Copy the folder to read it elsewhere.',
+    };
+  }
+  return { code: 'store.unavailable', path: [], message: `${path}: ${error.message}` };
+}

@@ -1,0 +1,34 @@
+import { enqueue, trimInbox } from './write-inbox.ts';
+import { commit } from './write-commit.ts';
+import { putObjects } from './write-objects.ts';
+import { claim, complete, extend, reconcile, retry, start } from './write-outbox.ts';
+import { fire, rearm } from './write-timers.ts';
+import type { Tx } from './write-tx.ts';
+import { acquireLease, createWorld, releaseLease, renewLease, setStatus } from './write-world.ts';
+
+/** Everything that changes the store, by the names of the contract. Each runs inside one transaction. */
+export const OPERATIONS = {
+  'cas.putMany': putObjects,
+  'world.create': createWorld,
+  'world.setStatus': setStatus,
+  'lease.acquire': acquireLease,
+  'lease.renew': renewLease,
+  'lease.release': releaseLease,
+  commit,
+  'inbox.enqueue': enqueue,
+  'inbox.trim': trimInbox,
+  'outbox.claim': claim,
+  'outbox.start': start,
+  'outbox.extend': extend,
+  'outbox.complete': complete,
+  'outbox.retry': retry,
+  'outbox.reconcile': reconcile,
+  'timers.fire': fire,
+  'timers.rearm': rearm,
+};
+
+export type OperationName = keyof typeof OPERATIONS;
+
+export type OperationArguments<K extends OperationName> = (typeof OPERATIONS)[K] extends (tx: Tx, ...args: infer A) => unknown ? A : never;
+
+export type OperationAnswer<K extends OperationName> = ReturnType<(typeof OPERATIONS)[K]>;

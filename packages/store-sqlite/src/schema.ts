@@ -1,0 +1,111 @@
+/**
+ * Tables of one universe (`docs/formats/sqlite.md`).
+ *
+ * S1  `batches.id` and `inbox.id` are `world number << 40 | ordinal`: one b-tree per table, appended at the end of each
+ *     world's range, no second index to keep. An ordinal never repeats: batches count from 0, inbox items from 1.
+ * S2  A row of `outbox` is claimable exactly when `done_key` is null and `visible_at` ≤ now. A claim made by a commit
+ *     has `visible_at` at the end of time and is freed by the next lease.
+ * S3  Instants are signed 64-bit ns; later ones are stored as the last of them, in the year 2262.
+ */
+
+/** "WLS1": this file is a Worldline store. */
+export const APPLICATION_ID = 0x574c5331;
+export const SCHEMA_VERSION = 1;
+
+export const LAST_NS = 2n ** 63n - 1n;
+
+const ORDINAL_BITS = 40n;
+
+export function rowId(world: number, ordinal: number): bigint {
+  return (BigInt(world) << ORDINAL_BITS) | BigInt(ordinal);
+}
+
+export function ordinalOf(id: bigint): number {
+  return Number(id & ((1n << ORDINAL_BITS) - 1n));
+}
+
+export const TABLES = `
+CREATE TABLE objects (
+  hash BLOB PRIMARY KEY,
+  size INTEGER NOT NULL,
+  stored_at INTEGER NOT NULL,
+  bytes BLOB -- null: in a file of its own
+) STRICT;
+
+CREATE TABLE worlds (
+  w INTEGER PRIMARY KEY,
+  world_id TEXT NOT NULL UNIQUE,
+  universe_id TEXT NOT NULL,
+  status TEXT NOT NULL,
+  height INTEGER NOT NULL,
+  chain BLOB NOT NULL,
+  batches INTEGER NOT NULL,
+  inbox_cursor INTEGER NOT NULL,
+  inbox_last INTEGER NOT NULL,
+  internal_pending INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  holder TEXT,
+  expires_at INTEGER,
+  baseline_height INTEGER,
+  baseline_ref BLOB,
+  config_hash BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  notify INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE batches (
+  id INTEGER PRIMARY KEY,
+  first_seq INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL,
+  chain BLOB NOT NULL,
+  body BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE inbox (
+  id INTEGER PRIMARY KEY,
+  w INTEGER NOT NULL,
+  item BLOB, -- null once trimmed: the key stays, so that a late repeat is still known
+  digest BLOB NOT NULL,
+  dedupe_key TEXT,
+  enqueued_at INTEGER NOT NULL,
+  applied_first INTEGER,
+  applied_last INTEGER
+) STRICT;
+CREATE UNIQUE INDEX inbox_keys ON inbox (w, dedupe_key) WHERE dedupe_key IS NOT NULL;
+
+CREATE TABLE outbox (
+  w INTEGER NOT NULL,
+  emission_seq INTEGER NOT NULL,
+  intent_hash BLOB NOT NULL,
+  kind TEXT NOT NULL,
+  request BLOB NOT NULL,
+  executor TEXT,
+  token BLOB,
+  claim_epoch INTEGER, -- set while the claim was made by a commit
+  attempt INTEGER NOT NULL,
+  visible_at INTEGER NOT NULL,
+  started INTEGER NOT NULL,
+  done_key TEXT,
+  error TEXT,
+  PRIMARY KEY (w, emission_seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX outbox_open ON outbox (w, visible_at) WHERE done_key IS NULL AND visible_at < ${LAST_NS};
+
+CREATE TABLE timers (
+  w INTEGER NOT NULL,
+  emission_seq INTEGER NOT NULL,
+  intent_hash BLOB NOT NULL,
+  due INTEGER NOT NULL,
+  offers INTEGER NOT NULL,
+  PRIMARY KEY (w, emission_seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX timers_due ON timers (w, due, intent_hash);
+
+CREATE TABLE snapshots (
+  w INTEGER NOT NULL,
+  height INTEGER NOT NULL,
+  ref BLOB NOT NULL,
+  baseline INTEGER NOT NULL,
+  PRIMARY KEY (w, height)
+) STRICT, WITHOUT ROWID;
+`;
