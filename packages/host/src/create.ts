@@ -5,6 +5,7 @@ import type { Clock, Store } from '@worldline/ports';
 import { systemClock } from './clock.ts';
 import { type Answer, refuse } from './failure.ts';
 import { uuidv7 } from './ids.ts';
+import { useNativeSha256 } from './native-hash.ts';
 import { entropyPool } from './stamps.ts';
 
 export interface CreateWorldOptions {
@@ -35,6 +36,7 @@ const GENESIS_EPOCH = 1;
  * @returns `manifest.validation` with the diagnostics, `world.exists`, or `host_error` when the store does not answer.
  */
 export async function createWorld(options: CreateWorldOptions): Promise<Answer<CreatedWorld>> {
+  useNativeSha256();
   const { store, loaded, config } = options;
   const clock = options.clock ?? systemClock();
   const worldId = options.worldId ?? uuidv7(clock.wallNs());

@@ -4,6 +4,7 @@ import { type JournalRecord, nextChain, ZERO_CHAIN } from '@worldline/kernel';
 import type { Store, StoredBatch } from '@worldline/ports';
 import { type Answer, refuse } from './failure.ts';
 import { decodeStoredBatch, readBatches } from './journal-read.ts';
+import { useNativeSha256 } from './native-hash.ts';
 import { isUnsigned, type TrustedKey, verifyReceipt } from './verifier.ts';
 
 export interface JournalVerifyOptions {
@@ -32,6 +33,7 @@ export interface JournalReport {
  * that records name, and receipt signatures when keys are given. Takes no lease and writes nothing.
  */
 export async function verifyJournal(options: JournalVerifyOptions): Promise<Answer<JournalReport>> {
+  useNativeSha256();
   const { store, worldId } = options;
   const row = await store.world.get(worldId);
   if (row === undefined) return refuse('not_found', `the store holds no world ${worldId}`);

@@ -3,6 +3,7 @@ import { type Kernel, replayGenesis, restore } from '@worldline/kernel';
 import type { Store, StoredBatch } from '@worldline/ports';
 import { type Answer, type HostFailure, refuse } from './failure.ts';
 import { collectBatches } from './journal-read.ts';
+import { useNativeSha256 } from './native-hash.ts';
 import { objectSource, StoreUnavailable } from './restore.ts';
 
 export interface ReplayOptions {
@@ -41,6 +42,7 @@ export interface ReplayReport {
  *   `journal.corrupt`, `snapshot.*`, `host_error`.
  */
 export async function replayVerify(options: ReplayOptions): Promise<Answer<ReplayReport>> {
+  useNativeSha256();
   const { store, worldId, fromGenesis, to } = options;
   const row = await store.world.get(worldId);
   if (row === undefined) return refuse('not_found', `the store holds no world ${worldId}`);
