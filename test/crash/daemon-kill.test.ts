@@ -115,7 +115,13 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function startDaemon(): { child: ChildProcess; log: () => string; gone: Promise<number | null> } {
+interface Daemon {
+  readonly child: ChildProcess;
+  readonly log: () => string;
+  readonly gone: Promise<number | null>;
+}
+
+function startDaemon(): Daemon {
   const child = spawn(process.execPath, [WORLDLINE, '--world', folder, 'run'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -126,10 +132,14 @@ function startDaemon(): { child: ChildProcess; log: () => string; gone: Promise<
   return { child, log: () => text, gone: new Promise((settle) => child.once('close', settle)) };
 }
 
-async function until(what: string, probe: () => Promise<boolean>, log: () => string): Promise<void> {
+async function until(what: string, daemon: Daemon, probe: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 30_000;
   while (!(await probe())) {
-    if (performance.now() > deadline) throw new Error(`${what} did not happen; the daemon said:\n${log()}`);
+    const { exitCode, signalCode } = daemon.child;
+    if (exitCode !== null || signalCode !== null) {
+      throw new Error(`before ${what} the daemon ended with ${exitCode ?? signalCode}, having said:\n${daemon.log()}`);
+    }
+    if (performance.now() > deadline) throw new Error(`${what} did not happen; the daemon said:\n${daemon.log()}`);
     await sleep(40);
   }
 }
@@ -169,7 +179,7 @@ test.each(SEEDS)(
     let daemon = startDaemon();
     const identity = () =>
       JSON.parse(readFileSync(join(folder, '.worldline', 'world.json'), 'utf8')) as { world_id: string };
-    await until('the first start', async () => /\brunning\b/.test(daemon.log()), daemon.log);
+    await until('the first start', daemon, async () => /\brunning\b/.test(daemon.log()));
     const worldId = identity().world_id;
     const store = unwrap(await openSqliteStore(join(folder, '.worldline', 'store')));
     const acknowledged: string[] = [];
@@ -200,9 +210,9 @@ test.each(SEEDS)(
       const last = daemon;
       await until(
         'the end of every job',
+        last,
         async () =>
           (await journalOf(store, worldId)).filter((r) => r.record_kind === 'plan_ended').length >= acknowledged.length,
-        last.log,
       );
       last.child.kill('SIGTERM');
       expect(await last.gone, last.log()).toBe(0);

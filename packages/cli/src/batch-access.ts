@@ -1,4 +1,4 @@
-import type { WorldIdentity } from '@worldline/host';
+import type { World, WorldIdentity } from '@worldline/host';
 import type { PlanEnded } from '@worldline/kernel';
 import type { Logger, Store } from '@worldline/ports';
 import { afterwards, interruptible, type Settled, type Submission, type Submitted, type WaitFor } from './access.ts';
@@ -26,19 +26,27 @@ export class BatchAccess implements Settled {
 
   async submit(submission: Submission, _wait: WaitFor): Promise<Submitted> {
     const { world } = this.#opened;
-    if (submission.kind === 'decision') {
-      const decided = await world.decideApproval(submission.request);
-      if (!decided.ok) return stopWith(decided.failure);
-      return { state: 'applied', firstSeq: undefined, lastSeq: undefined, duplicate: false, planId: undefined, eventHash: undefined };
-    }
-    const answer =
-      submission.kind === 'event'
-        ? await world.sendEvent(submission.request)
-        : submission.kind === 'plan'
-          ? await world.startPlan(submission.request)
-          : await world.cancelPlan(submission.request);
+    const answer = await this.#send(world, submission);
     if (!answer.ok) return stopWith(answer.failure);
-    return { state: 'applied', ...answer.value };
+    const { value } = answer;
+    if (value.state === 'applied') return value;
+    // Direct submissions are applied before they are answered; what was settled before has nothing new to tell.
+    return { state: 'applied', firstSeq: undefined, lastSeq: undefined, duplicate: true, planId: undefined, eventHash: undefined };
+  }
+
+  #send(world: World, submission: Submission) {
+    switch (submission.kind) {
+      case 'event':
+        return world.sendEvent(submission.request);
+      case 'plan':
+        return world.startPlan(submission.request);
+      case 'cancel':
+        return world.cancelPlan(submission.request);
+      case 'decision':
+        return world.decideApproval(submission.request);
+      default:
+        return submission satisfies never;
+    }
   }
 
   get store(): Store {
@@ -60,20 +68,15 @@ export class BatchAccess implements Settled {
   /** Runs until nothing can be done now, reports what is still waited for, snapshots and releases the world. */
   async close(): Promise<void> {
     const { world } = this.#opened;
-    const limit = AbortSignal.timeout(this.#ctx.flags.timeoutMs);
-    const rest = interruptible(world.idle(), AbortSignal.any([limit, this.#ctx.interrupted]));
-    let late = false;
-    await rest.catch(() => {
-      late = true;
-    });
-    const waiting = world.waiting();
+    const { timeoutMs } = this.#ctx.flags;
+    const rested = await interruptible(world.runBatch({ timeoutMs }), this.#ctx.interrupted).catch(() => undefined);
     await this.#opened.close();
-    if (this.#ctx.interrupted.aborted) throw this.#ctx.interrupted.reason;
-    if (late) {
-      stop('timeout', `effects were still running after ${this.#ctx.flags.timeoutMs} ms`, {
-        hint: 'what was submitted is durable; "worldline run" goes on with it',
-      });
+    if (rested === undefined) throw this.#ctx.interrupted.reason;
+    if (!rested.ok) {
+      if (rested.failure.code !== 'timeout') return stopWith(rested.failure);
+      stop('timeout', `effects were still running after ${timeoutMs} ms`, { hint: 'what was submitted is durable; "worldline run" goes on with it' });
     }
+    const { waiting } = rested.value;
     const open = Object.entries(waiting).filter(([, n]) => n > 0);
     if (open.length > 0) {
       this.#ctx.out.notice(`the world still waits for ${open.map(([what, n]) => `${n} ${n === 1 ? what.slice(0, -1) : what}`).join(', ')}; "worldline run" keeps it going`);

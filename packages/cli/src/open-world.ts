@@ -10,8 +10,6 @@ import { version } from './version.ts';
 /** A world that this process runs, with the lock file that tells others so (`host.md` §1). */
 export interface RunningWorld {
   readonly world: World;
-  /** Resolves what the world's manifest declares. */
-  readonly secrets: SecretResolver;
   /** Ends it cleanly. @throws CommandError when the world was lost meanwhile. */
   close(options?: { readonly graceMs?: number; readonly hurry?: AbortSignal }): Promise<void>;
 }
@@ -21,7 +19,14 @@ export interface RunningWorld {
  *
  * @throws CommandError `world.locked` while another process runs it.
  */
-export async function openRunning(ctx: Context, store: Store, identity: WorldIdentity, mode: 'daemon' | 'batch', log: Logger): Promise<RunningWorld> {
+export async function openRunning(
+  ctx: Context,
+  store: Store,
+  identity: WorldIdentity,
+  mode: 'daemon' | 'batch',
+  log: Logger,
+  strict: { readonly adapters?: boolean | undefined; readonly secrets?: boolean | undefined } = {},
+): Promise<RunningWorld> {
   const folder = await ctx.folder();
   const config = await ctx.config();
   const before = await inspectLock(folder.lock);
@@ -37,13 +42,15 @@ export async function openRunning(ctx: Context, store: Store, identity: WorldIde
     worldId: identity.world_id,
     adapters,
     http,
-    keys: await ensureKeys(folder.keys),
+    receiptKey: (await ensureKeys(folder.keys)).receipts,
     config,
     dead: before.state === 'dead' ? before.lock?.worker : undefined,
     log,
     env: ctx.worldEnv,
     secretsDir: folder.secrets,
     redactor,
+    strictAdapters: strict.adapters,
+    strictSecrets: strict.secrets,
   });
   if (!opened.ok) {
     if (opened.failure.code !== 'world.locked' || before.state !== 'alive') return stopWith(opened.failure);
@@ -60,13 +67,13 @@ export async function openRunning(ctx: Context, store: Store, identity: WorldIde
   }
   return {
     world,
-    secrets,
     async close(options = {}) {
-      const closed = await world.close(options);
+      await world.close(options);
+      const failure = await world.closed;
       // After the lease has gone to another process, lock and daemon file are that one's.
       await removeLock(folder.lock, lock);
-      if (mode === 'daemon' && world.stopped === undefined) rmSync(daemonFile, { force: true });
-      if (!closed.ok) return stopWith(closed.failure);
+      if (failure !== undefined) return stopWith(failure);
+      if (mode === 'daemon') rmSync(daemonFile, { force: true });
     },
   };
 }

@@ -1,5 +1,5 @@
 import { type Json, literalFromJson, literalToJson, type PlanDef, type Value } from '@worldline/air';
-import { type CborValue, compareUtf8, decode, encode } from '@worldline/canon';
+import { type CborValue, compareUtf8, decode, encode, NESTING_LIMIT } from '@worldline/canon';
 import { KernelFault } from './fault.ts';
 import {
   type BufferedReceipt,
@@ -105,7 +105,8 @@ export function decodeInstance(
   bytes: Uint8Array,
   planOf: (manifestHash: Uint8Array, name: string) => PlanDef,
 ): Instance {
-  const decoded = decode(bytes);
+  // Literals nest deeper than input may: a value of 128 levels takes up to three for each.
+  const decoded = decode(bytes, { maxDepth: NESTING_LIMIT });
   if (!decoded.ok) throw new KernelFault('object.corrupt', `instance node: ${decoded.failure.code}`);
   const node = decoded.value as unknown as StoredNode;
   const plan = planOf(node.manifest_hash, node.name);
