@@ -1,6 +1,8 @@
 import { type CborValue, decode } from '@worldline/canon';
 import type { Applied, Emission, IntentOrigin } from '@worldline/kernel';
+import type { EffectOutcome } from '@worldline/ports';
 import type { ApprovalRule } from './config.ts';
+import { type DecisionRequest, decisionPayload } from './requests.ts';
 
 export const APPROVAL_KIND = 'approval.request';
 
@@ -125,4 +127,9 @@ export function rolesFor(rules: readonly ApprovalRule[], subject: string): reado
       best = rule;
   }
   return best?.roles;
+}
+
+/** The outcome of a decision: status `ok`, whichever way it went. */
+export function decisionOutcome(request: Pick<DecisionRequest, 'decision' | 'approver' | 'rationale'>): EffectOutcome {
+  return { status: 'ok', payload: decisionPayload(request) };
 }

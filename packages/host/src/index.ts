@@ -1,5 +1,6 @@
 export { APPROVAL_KIND, type ApprovalView, approvalView, rolesFor } from './approvals.ts';
 export { answerOf, type IngressAnswer } from './batch-answer.ts';
+export { adapterBlobs, SecretLeak } from './blobs.ts';
 export { systemClock } from './clock.ts';
 export {
   type AdapterPlugin,
@@ -13,27 +14,23 @@ export {
   type RetryPolicy,
   readHostConfig,
 } from './config.ts';
-export { type CreatedWorld, type CreateWorldOptions, createWorld } from './create.ts';
-export type { HostEvent } from './dispatcher.ts';
+export { type CreatedWorld, createWorld, type CreateWorldOptions } from './create.ts';
+export { type HostEvent, retryPauseMs } from './dispatcher.ts';
 export { type Answer, type HostFailure, refuse } from './failure.ts';
 export { readIdentity, type WorldFolder, type WorldIdentity, worldFolder, writeIdentity } from './folder.ts';
 export { uuidv7 } from './ids.ts';
-export { type Submission, type SubmitOptions, submitItem } from './inbox-client.ts';
-export {
-  decodeInboxItem,
-  type EncodedItem,
-  encodeInboxItem,
-  type InboxEnvelope,
-  type InboxIngress,
-} from './inbox-item.ts';
-export { collectBatches, decodeStoredBatch, readBatches } from './journal-read.ts';
-export { type JournalProblem, type JournalReport, type JournalVerifyOptions, verifyJournal } from './journal-verify.ts';
-export { ensureKeys, ephemeralKey, type HostKey, type WorldKeys } from './keys.ts';
+export { type Submission, submitItem, type SubmitOptions } from './inbox-client.ts';
+export { decodeInboxItem, type EncodedItem, encodeInboxItem, type InboxEnvelope, type InboxIngress } from './inbox-item.ts';
+export { batchAt, collectBatches, type DecodedBatch, decodeStoredBatch, readBatches } from './journal-read.ts';
+export { type JournalProblem, type JournalReport, verifyJournal, type JournalVerifyOptions } from './journal-verify.ts';
+export { ensureKeys, ephemeralKey, type HostKey, keyIdOf, type WorldKeys } from './keys.ts';
 export { LEASE_TIMES, type LeaseTimes } from './lease.ts';
 export { inspectLock, type LockInfo, type LockState, removeLock, writeLock } from './lock.ts';
 export { silentLogger } from './log.ts';
+export { useNativeSha256 } from './native-hash.ts';
+export { openWorld, type OpenWorldOptions } from './open.ts';
 export { type AdapterFactory, loadPlugins } from './plugins.ts';
-export { AdapterRegistry } from './registry.ts';
+export { AdapterRegistry, DISPATCHER_ID } from './registry.ts';
 export { type ReplayDifference, type ReplayOptions, type ReplayReport, replayVerify } from './replay.ts';
 export {
   type CancelRequest,
@@ -47,17 +44,22 @@ export {
   prepareEvent,
   prepareManualReceipt,
   preparePlanStart,
+  type WorldView,
 } from './requests.ts';
 export { objectSource, restoreKernel } from './restore.ts';
-export { Redactor, SecretResolver } from './secrets.ts';
-export { signReceipts } from './signer.ts';
+export { Redactor, SecretResolver, type SecretSources } from './secrets.ts';
+export { type SignedReceipt, SIGNING_GROUP_MAX, signReceipts, type UnsignedReceipt } from './signer.ts';
+export { entropyPool } from './stamps.ts';
+export { isReservedAdapter, ReceiptVerifier, type TrustedKey, verifyReceipt } from './verifier.ts';
 export {
-  type DurableBatch,
-  type OpenWorldOptions,
-  openWorld,
-  type PlanView,
-  planView,
+  type BatchReport,
+  type CloseOptions,
+  missingAdapters,
+  type RunBatchOptions,
+  type Submitted,
+  type Wait,
   type Waiting,
   World,
-  type WorldReport,
+  type WorldState,
+  type WorldStatus,
 } from './world.ts';

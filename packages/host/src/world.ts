@@ -1,342 +1,173 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { bytesEqual, hashText, installSha256, ok } from '@worldline/canon';
-import {
-  type Applied,
-  dueWallNs,
-  type Emission,
-  type EmittedRow,
-  type Ingress,
-  type Instance,
-  type JournalRecord,
-  type Kernel,
-  STEP_STATE_NAMES,
-  type TimerRow,
-  timerDueNs,
-} from '@worldline/kernel';
-import type { Clock, EffectAdapter, EffectOutcome, GuardedHttp, Logger, Store, WorldRow } from '@worldline/ports';
-import { APPROVAL_KIND, ApprovalTracker, type ApprovalView, approvalView, rolesFor } from './approvals.ts';
+import type { Catalog } from '@worldline/air';
+import { hashText, ok, toHex } from '@worldline/canon';
+import type { Applied, Emission, Ingress, Kernel } from '@worldline/kernel';
+import type { Clock, EffectAdapter, EffectOutcome, Head, Logger, Store } from '@worldline/ports';
+import { APPROVAL_KIND, type ApprovalTracker, type ApprovalView, approvalView, decisionOutcome, rolesFor } from './approvals.ts';
 import { answerOf, type IngressAnswer } from './batch-answer.ts';
-import { adapterBlobs } from './blobs.ts';
-import { systemClock } from './clock.ts';
 import type { HostConfig } from './config.ts';
-import { Dispatcher, type HostEvent } from './dispatcher.ts';
+import type { Dispatcher } from './dispatcher.ts';
 import { type Answer, type HostFailure, refuse } from './failure.ts';
-import { InboxReader } from './inbox-reader.ts';
-import { decodeStoredBatch, readBatches } from './journal-read.ts';
-import type { WorldKeys } from './keys.ts';
-import { isSkewed, LEASE_TIMES, Lease, type LeaseTimes } from './lease.ts';
-import { silentLogger } from './log.ts';
-import { Loop, lockedFailure } from './loop.ts';
-import { AdapterRegistry } from './registry.ts';
+import { uuidv7 } from './ids.ts';
+import { encodeInboxItem, type InboxIngress } from './inbox-item.ts';
+import type { InboxReader } from './inbox-reader.ts';
+import { batchAt, decodeStoredBatch, readBatches } from './journal-read.ts';
+import type { Lease } from './lease.ts';
+import { type Loop, lockedFailure } from './loop.ts';
+import type { LoopInput } from './loop-input.ts';
+import { type AdapterRegistry, DISPATCHER_ID } from './registry.ts';
 import {
   type CancelRequest,
   type DecisionRequest,
-  decisionPayload,
   type EventRequest,
   type ManualReceiptRequest,
   type PlanStartRequest,
   prepareCancel,
+  prepareDecision,
   prepareEvent,
   prepareManualReceipt,
   preparePlanStart,
 } from './requests.ts';
-import { isCorruption, restoreKernel } from './restore.ts';
-import { Redactor, SecretResolver } from './secrets.ts';
-import { signReceipts } from './signer.ts';
-import { entropyPool, Stamper } from './stamps.ts';
-import { TimerIndex } from './timers.ts';
-import { ReceiptVerifier } from './verifier.ts';
+import type { UnsignedReceipt } from './signer.ts';
 
-export interface OpenWorldOptions {
-  readonly store: Store;
-  readonly worldId: string;
-  readonly adapters: readonly EffectAdapter[];
-  readonly http: GuardedHttp;
-  readonly keys: WorldKeys;
-  readonly config: HostConfig;
-  /** Unique per process start; default: drawn. */
-  readonly worker?: string | undefined;
-  /** A worker whose process the caller has proved dead; its lease is taken over at once. */
-  readonly dead?: string | undefined;
-  readonly clock?: Clock | undefined;
-  readonly log?: Logger | undefined;
-  /** For `env:` secrets. */
-  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
-  /** For `file:` secrets. */
-  readonly secretsDir?: string | undefined;
-  /** Knows the secrets of adapters made by the caller, too; default: a new one. */
-  readonly redactor?: Redactor | undefined;
-  readonly leaseTimes?: LeaseTimes | undefined;
-  /** 64 bytes per call; for tests. */
-  readonly entropy?: (() => Uint8Array) | undefined;
-  /** In [0, 1); for jitter. */
-  readonly random?: (() => number) | undefined;
-  readonly onHostEvent?: ((event: HostEvent) => void) | undefined;
-}
+/**
+ * An open standalone world: requests in, durable batches out (`host.md` §7).
+ *
+ * W1  Every answer that says `applied` speaks of a durable batch.
+ * W2  Everything that fails for an expected reason is an `Answer`; nothing here throws for what a caller sends.
+ */
 
-/** Deferred work that stays when everything else has settled. */
+/** `accepted`: durable in the inbox. `applied` and `settled`: its batch is durable; both are one while no internal effects exist. */
+export type Wait = 'accepted' | 'applied' | 'settled';
+
+export type Submitted =
+  | ({ readonly state: 'applied' } & IngressAnswer)
+  /** A receipt of an emission that was settled before: acknowledged, nothing journaled. */
+  | { readonly state: 'settled_before'; readonly duplicate: true }
+  | { readonly state: 'accepted'; readonly ingressId: string; readonly inboxSeq: Uint8Array };
+
+export type WorldState = 'running' | 'draining' | 'stopped';
+
 export interface Waiting {
   readonly timers: number;
   readonly approvals: number;
+  /** Other effects that somebody outside has to answer. */
   readonly receipts: number;
   readonly events: number;
 }
 
-export interface WorldReport {
+export interface WorldStatus {
   readonly worldId: string;
+  readonly universeId: string;
+  readonly state: WorldState;
+  readonly worker: string;
   readonly epoch: number;
-  readonly height: number;
+  readonly head: Head;
   readonly manifestHash: string;
-  readonly logicalNowNs: bigint;
+  readonly snapshot: { readonly height: number; readonly ref: string } | undefined;
   readonly livePlans: number;
   readonly waiting: Waiting;
-  readonly inFlight: number;
+  readonly effectsInFlight: number;
+  readonly adapters: readonly { readonly id: string; readonly kinds: readonly string[] }[];
   readonly missingAdapters: readonly string[];
 }
 
-export interface DurableBatch {
-  readonly firstSeq: number;
-  readonly records: readonly JournalRecord[];
+export interface BatchReport {
+  /** Nothing is left to do but wait. */
+  readonly idle: boolean;
+  readonly waiting: Waiting;
+  readonly livePlans: number;
 }
 
-const WITHDRAWN: EffectOutcome = {
-  status: 'error',
-  error: { code: 'approval.withdrawn', message: 'every plan that waited for it has ended', retryable: false },
-};
-const CLAIM_VISIBILITY_MS = 60_000;
-const CLAIMS_AT_ONCE = 256;
-const CLAIM_POLL_MS = 1_000;
-const MAINTENANCE_MS = 1_000;
-
-let isNativeHashInstalled = false;
-
-/** SHA-256 of the platform, in the place of the portable one. */
-function installNativeHash(): void {
-  if (isNativeHashInstalled) return;
-  installSha256((bytes) => new Uint8Array(createHash('sha256').update(bytes).digest()));
-  isNativeHashInstalled = true;
+export interface RunBatchOptions {
+  /** Stay until every plan has ended. */
+  readonly wait?: boolean | undefined;
+  readonly timeoutMs?: number | undefined;
 }
 
-/**
- * Opens a world for writing: lease, restore, reconcile, adapters, recovery, loop (`host.md` §7.1).
- *
- * @returns `world.locked` when another process holds it, `world.archived`, `not_found`, `adapter.conflict`,
- *   `journal.corrupt` or another reason why it cannot be restored (the world is then quarantined), `host_error`.
- */
-export async function openWorld(options: OpenWorldOptions): Promise<Answer<World>> {
-  installNativeHash();
-  const { store, worldId } = options;
-  const clock = options.clock ?? systemClock();
-  const times = options.leaseTimes ?? LEASE_TIMES;
-  const worker = options.worker ?? `worker-${randomBytes(8).toString('hex')}`;
-  const registry = AdapterRegistry.of(options.adapters);
-  if (!registry.ok) return registry;
-
-  const sentNs = clock.monoNs();
-  const acquired = await store.lease.acquire(worldId, worker, times.ttlMs, options.dead);
-  switch (acquired.answer) {
-    case 'ok':
-      break;
-    case 'held':
-      return { ok: false, failure: lockedFailure(`${acquired.holder} runs this world`) };
-    case 'not_found':
-      return refuse('not_found', `the store holds no world ${worldId}`);
-    case 'status':
-      return refuse(
-        acquired.status === 'archived' ? 'world.archived' : 'world.locked',
-        `this world is ${acquired.status}`,
-        {
-          hint:
-            acquired.status === 'quarantined'
-              ? 'It could not be restored; keep the store and look at "worldline journal verify".'
-              : 'Resume it first.',
-        },
-      );
-    case 'unavailable':
-      return refuse('host_error', `the store does not answer: ${acquired.message}`);
-    default:
-      return acquired satisfies never;
-  }
-  const log = options.log ?? silentLogger;
-  const lease = new Lease({ worldId, worker, epoch: acquired.epoch, sentNs }, { store, clock, times, log });
-  if (isSkewed(clock.wallNs(), acquired.storeNowNs, times)) {
-    await lease.release();
-    return refuse('host_error', 'the clock of this machine and the clock of the store differ', {
-      hint: 'Set the clock.',
-    });
-  }
-  const row = await store.world.get(worldId);
-  const restored =
-    row === undefined
-      ? refuse('not_found', `the store holds no world ${worldId}`)
-      : await restoreKernel(store, row, acquired.epoch);
-  if (!restored.ok) {
-    // L9: what cannot be restored is set apart, so that nothing writes into it.
-    if (isCorruption(restored.failure.code)) await store.world.setStatus(worldId, 'active', 'quarantined');
-    await lease.release();
-    return restored;
-  }
-  const world = new World({
-    options,
-    clock,
-    log,
-    lease,
-    registry: registry.value,
-    kernel: restored.value,
-    row: row as WorldRow,
-  });
-  const started = await world.start();
-  return started.ok ? ok(world) : started;
+export interface CloseOptions {
+  /** Default: `shutdown.grace_ms`. */
+  readonly graceMs?: number | undefined;
+  /** Skips what is left of the grace. */
+  readonly hurry?: AbortSignal | undefined;
 }
 
-interface Parts {
-  readonly options: OpenWorldOptions;
-  readonly clock: Clock;
-  readonly log: Logger;
+export interface WorldParts {
+  readonly worldId: string;
+  readonly universeId: string;
+  readonly store: Store;
   readonly lease: Lease;
+  readonly clock: Clock;
+  readonly config: HostConfig;
+  readonly log: Logger;
   readonly registry: AdapterRegistry;
-  readonly kernel: Kernel;
-  readonly row: WorldRow;
+  readonly approvals: ApprovalTracker;
+  /** Under which commits claim the outbox rows they insert. */
+  readonly claimToken: Uint8Array;
+  readonly snapshot: { readonly height: number; readonly ref: Uint8Array } | undefined;
 }
 
-/** One world that this process runs. */
+/** Parts that call back into the world, made after it. */
+export interface WorldMachinery {
+  readonly loop: Loop;
+  readonly dispatcher: Dispatcher;
+  readonly inbox: InboxReader;
+}
+
+/** Automatic snapshots take at most about this share of the time. */
+const SNAPSHOT_SHARE = 10;
+const CLAIM_VISIBILITY_MS = 2_000;
+const CLAIM_POLL_MS = 250;
+
 export class World {
   readonly worldId: string;
   readonly universeId: string;
-  readonly #parts: Parts;
-  readonly #loop: Loop;
-  readonly #dispatcher: Dispatcher;
-  readonly #inbox: InboxReader;
-  readonly #stamper: Stamper;
-  readonly #approvals = new ApprovalTracker();
-  readonly #listeners = new Set<(batch: DurableBatch) => void>();
-  readonly #token = new Uint8Array(randomBytes(16));
-  #verifier: ReceiptVerifier | undefined;
-  #maintenance: NodeJS.Timeout | undefined;
-  #isClaiming = false;
-  #lastClaimMs = 0;
-  #snapshotHeight: number;
-  #snapshotMs = performance.now();
-  #isSnapshotting = false;
-  #closing: Promise<Answer<void>> | undefined;
-  #stopped: HostFailure | undefined;
-  readonly #onStopped: ((failure: HostFailure) => void)[] = [];
+  readonly #parts: WorldParts;
+  #machinery!: WorldMachinery;
+  #state: WorldState = 'running';
+  #failure: HostFailure | undefined;
+  readonly #listeners = new Set<(applied: Applied) => void>();
+  readonly #waiters = new Set<() => void>();
+  #stopped!: (failure: HostFailure | undefined) => void;
+  /** Resolves when the world is no longer open here: undefined after a clean close, else why. */
+  readonly closed: Promise<HostFailure | undefined>;
+  #closing: Promise<void> | undefined;
+  #snapshot: { height: number; ref: Uint8Array } | undefined;
+  #snapshotDue = false;
+  #snapshotNotBeforeNs = 0n;
+  #cancelSnapshotTimer: (() => void) | undefined;
+  #claimTimer: NodeJS.Timeout | undefined;
 
-  constructor(parts: Parts) {
-    const { options, clock, lease, registry, kernel, row } = parts;
-    const { store, config } = options;
-    const redactor = options.redactor ?? new Redactor();
-    const log = redactor.logger(parts.log);
-    this.#parts = { ...parts, log };
-    this.worldId = options.worldId;
-    this.universeId = row.universeId;
-    this.#snapshotHeight = row.activeBaseline.height;
-    this.#stamper = new Stamper(clock, options.entropy ?? entropyPool());
-    this.#stamper.rebase(kernel);
-    const timers = new TimerIndex();
-    this.#inbox = new InboxReader({
-      store,
-      worldId: this.worldId,
-      log,
-      after: kernel.cursor,
-      onItems: () => this.#loop.schedule(),
-    });
-    this.#loop = new Loop({
-      worldId: this.worldId,
-      store,
-      kernel,
-      lease,
-      clock,
-      stamper: this.#stamper,
-      timers,
-      inbox: this.#inbox,
-      verifier: () => this.#receiptVerifier(),
-      receiptKey: options.keys.receipts,
-      log,
-      maxGroup: config.journal.maxGroup,
-      fsync: config.journal.fsync,
-      claim: { executor: lease.worker, token: this.#token },
-      onDurable: (applied) => this.#durable(applied),
-      onStopped: (failure) => this.#halt(failure),
-      reload: () => this.#reload(),
-      random: options.random ?? Math.random,
-    });
-    this.#dispatcher = new Dispatcher({
-      worldId: this.worldId,
-      universeId: this.universeId,
-      store,
-      registry,
-      effects: config.effects,
-      maxReceiptBytes: () => this.kernel.config.limits.max_receipt_bytes,
-      clock,
-      log,
-      http: options.http,
-      blobs: adapterBlobs(store.cas, redactor),
-      openBlobs: adapterBlobs(store.cas, new Redactor()),
-      redactor,
-      secrets: new SecretResolver(
-        {
-          env: options.env ?? {},
-          dir: options.secretsDir,
-          bindings: config.secrets.bindings,
-          placeholders: config.secrets.allowPlaceholders,
-        },
-        redactor,
-      ),
-      allowEcho: config.secrets.allowEcho,
-      liveCatalog: () => this.kernel.catalog,
-      pinnedCatalog: (emission) => this.#pinnedCatalog(emission),
-      recheckCap: (emission, params) =>
-        this.kernel.recheckCap(emission.capName, emission.kind, params, {
-          kind: emission.origin.origin_kind,
-          name: emission.origin.name,
-        }),
-      deliver: (finished) => this.#loop.deliver(finished),
-      onHostEvent: options.onHostEvent,
-      random: options.random ?? Math.random,
+  constructor(parts: WorldParts) {
+    this.#parts = parts;
+    this.worldId = parts.worldId;
+    this.universeId = parts.universeId;
+    this.#snapshot = parts.snapshot;
+    this.closed = new Promise((resolve) => {
+      this.#stopped = resolve;
     });
   }
 
-  /** Called by `openWorld` once. */
-  async start(): Promise<Answer<void>> {
-    const { lease, log } = this.#parts;
-    const reconciled = await this.#reconcile();
-    if (!reconciled.ok) {
-      await lease.release();
-      return reconciled;
-    }
-    try {
-      await this.#dispatcher.startAdapters();
-    } catch (error) {
-      await lease.release();
-      return refuse(
-        'host_error',
-        `an adapter did not start: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    }
-    lease.start(
-      (loss) =>
-        this.#loop.stop(
-          lockedFailure(loss === 'skewed' ? 'the clock of this machine jumped' : 'the lease of this world is gone'),
-        ),
-      () => this.#loop.schedule(),
+  /** Connects the loop and sets everything going; called once, by `openWorld`. */
+  begin(machinery: WorldMachinery): void {
+    this.#machinery = machinery;
+    const { loop, inbox } = machinery;
+    this.#parts.lease.start(
+      (loss) => {
+        const why = { fenced: 'another process took the world over', expired: 'the lease ran out', skewed: "this machine's clock is far from the store's" };
+        loop.stop(loss === 'skewed' ? { code: 'host_error', path: [], message: why[loss] } : lockedFailure(why[loss]));
+      },
+      () => loop.schedule(),
     );
-    for (const kind of this.missingAdapters())
-      log.warn('no adapter performs this effect kind; such effects end with adapter.missing', { kind });
-    this.#loop.rebuildTimers();
-    this.#withdraw(
-      this.#approvals.rebuild(this.kernel.pending(), (planId) => this.kernel.instance(planId) !== undefined),
-    );
-    await this.#claimRows();
-    this.#maintenance = setInterval(() => this.#maintain(), MAINTENANCE_MS);
-    this.#maintenance.unref();
-    this.#inbox.poll();
-    this.#loop.schedule();
-    return ok(undefined);
+    loop.rebuildTimers();
+    this.#withdraw(this.#parts.approvals.rebuild(loop.kernel.pending(), (planId) => loop.kernel.instance(planId) !== undefined));
+    machinery.dispatcher.mayHaveUnclaimed = true;
+    void this.#claim();
+    inbox.poll();
+    loop.schedule();
   }
 
-  get kernel(): Kernel {
-    return this.#loop.kernel;
+  get state(): WorldState {
+    return this.#state;
   }
 
   get worker(): string {
@@ -347,404 +178,507 @@ export class World {
     return this.#parts.lease.epoch;
   }
 
-  /** Why this process no longer runs the world, when it does not. */
-  get stopped(): HostFailure | undefined {
-    return this.#stopped;
+  /** Live definitions; they change only with a manifest change. */
+  get catalog(): Catalog {
+    return this.#machinery.loop.kernel.catalog;
   }
 
-  onStopped(fn: (failure: HostFailure) => void): void {
-    this.#onStopped.push(fn);
+  // What the loop reports
+
+  /** Called with every batch once it is durable, in order. @returns a function that ends it. */
+  onBatch(listener: (applied: Applied) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
-  /** Durable batches from now on, in order. @returns a function that ends it. */
-  onBatch(fn: (batch: DurableBatch) => void): () => void {
-    this.#listeners.add(fn);
-    return () => this.#listeners.delete(fn);
+  /** From the loop: one batch is durable. */
+  batchDurable(applied: Applied): void {
+    const { loop, dispatcher } = this.#machinery;
+    const batch = applied.batch!;
+    for (const listener of this.#listeners) {
+      try {
+        listener(applied);
+      } catch (error) {
+        this.#parts.log.error('a subscriber failed', { error: String(error) });
+      }
+    }
+    for (const seq of batch.settled) dispatcher.settledElsewhere(seq);
+    this.#withdraw(this.#parts.approvals.observe(applied));
+    for (const row of batch.emitted) {
+      // Settled by a manual receipt that was applied meanwhile.
+      const emission = loop.kernel.emission(row.emissionSeq);
+      if (emission !== undefined) dispatcher.dispatch(emission, { token: this.#parts.claimToken, attempt: 1, started: false });
+    }
+    this.#considerSnapshot(batch.lastSeq + 1, batch.index?.snapshot);
+    if (dispatcher.mayHaveUnclaimed && this.#claimTimer === undefined) this.#claimSoon();
+    this.#wake();
   }
 
-  /** Listed effect kinds that no adapter performs. */
-  missingAdapters(): readonly string[] {
-    return [...this.kernel.catalog.effects.keys()].filter(
-      (kind) => !kind.startsWith('timer.') && this.#parts.registry.find(kind) === undefined,
-    );
+  /** From the loop: it has stopped. */
+  loopStopped(failure: HostFailure): void {
+    this.#failure = failure;
+    const wasClosing = this.#closing !== undefined;
+    this.#state = 'stopped';
+    this.#quiet();
+    this.#wake();
+    if (wasClosing) return;
+    void this.#machinery.dispatcher.stopAdapters().finally(() => this.#stopped(failure));
+  }
+
+  #quiet(): void {
+    this.#machinery.dispatcher.stop('the world stops');
+    this.#parts.lease.stop();
+    this.#cancelSnapshotTimer?.();
+    clearTimeout(this.#claimTimer);
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiters) wake();
+    this.#waiters.clear();
+  }
+
+  // Outbox rows that this process has not claimed with a commit: after opening, and after a refused receipt
+
+  async #claim(): Promise<void> {
+    const { store, lease, log } = this.#parts;
+    const { loop, dispatcher } = this.#machinery;
+    this.#claimTimer = undefined;
+    if (this.#state === 'stopped') return;
+    try {
+      for (;;) {
+        const rows = await store.outbox.claim(this.worldId, undefined, lease.worker, 256, CLAIM_VISIBILITY_MS);
+        if (loop.isStopped) return;
+        for (const row of rows) {
+          const emission = loop.kernel.emission(row.emissionSeq);
+          if (emission !== undefined) dispatcher.dispatch(emission, row);
+        }
+        if (rows.length < 256) break;
+      }
+    } catch (error) {
+      log.warn('outbox rows could not be claimed', { error: String(error) });
+    }
+    const missing = [...loop.kernel.pending()].some((e) => e.class === 'external' && !dispatcher.isHeld(e.emissionSeq));
+    dispatcher.mayHaveUnclaimed = missing;
+    if (missing) this.#claimSoon();
+    this.#wake();
+  }
+
+  #claimSoon(): void {
+    this.#claimTimer = setTimeout(() => void this.#claim(), CLAIM_POLL_MS);
   }
 
   // Requests
 
-  async sendEvent(request: EventRequest): Promise<Answer<IngressAnswer>> {
-    const prepared = prepareEvent(this.kernel, request);
-    return prepared.ok ? this.#submit(prepared.value) : prepared;
+  /** Answers when the event's batch is durable, or with `accepted` once it is in the inbox. */
+  async sendEvent(request: EventRequest, wait: Wait = 'settled'): Promise<Answer<Submitted>> {
+    return this.#request(prepareEvent(this.#machinery.loop.kernel, request), wait);
   }
 
-  async startPlan(request: PlanStartRequest): Promise<Answer<IngressAnswer>> {
-    const prepared = preparePlanStart(this.kernel, request);
-    return prepared.ok ? this.#submit(prepared.value) : prepared;
+  async startPlan(request: PlanStartRequest, wait: Wait = 'settled'): Promise<Answer<Submitted>> {
+    return this.#request(preparePlanStart(this.#machinery.loop.kernel, request), wait);
   }
 
-  async cancelPlan(request: CancelRequest): Promise<Answer<IngressAnswer>> {
-    const prepared = prepareCancel(request);
-    return prepared.ok ? this.#submit(prepared.value) : prepared;
+  async cancelPlan(request: CancelRequest, wait: Wait = 'settled'): Promise<Answer<Submitted>> {
+    return this.#request(prepareCancel(request), wait);
   }
 
-  /** First decision wins; a later one is `approval.decided`. */
-  async decideApproval(request: DecisionRequest): Promise<Answer<void>> {
-    const emission = this.kernel.emissionOfIntent(request.intentHash);
-    const decided = () =>
-      refuse('approval.decided', 'this approval is not pending', {
-        hint: 'It was decided, or withdrawn, or never asked for.',
-      });
-    if (emission === undefined || emission.kind !== APPROVAL_KIND) return decided();
-    const roles = rolesFor(this.#parts.options.config.approvals.rules, approvalView(emission).subject);
-    if (request.approver.startsWith('plan:')) return refuse('approval.role', 'a plan cannot decide an approval');
-    if (roles !== undefined && request.roles !== undefined && !roles.some((role) => request.roles!.includes(role))) {
-      return refuse('approval.role', `this approval needs one of the roles ${roles.join(', ')}`);
-    }
-    const outcome = this.#dispatcher.complete(emission.emissionSeq, {
-      status: 'ok',
-      payload: decisionPayload(request),
-    });
-    if (outcome === undefined) return decided();
-    const settled = await outcome;
-    if ('code' in settled) return { ok: false, failure: settled };
-    if (settled.outcome.kind === 'rejected') return refuse(settled.outcome.code, settled.outcome.message);
-    return settled.outcome.kind === 'duplicate' ? decided() : ok(undefined);
+  /** Any prepared ingress of a client, `control` commands included. */
+  async submit(ingress: InboxIngress, wait: Wait = 'settled'): Promise<Answer<Submitted>> {
+    return this.#request(ok(ingress), wait);
   }
 
-  /** A receipt that an operator makes up; its adapter id begins with `manual.`. */
-  async injectReceipt(request: ManualReceiptRequest): Promise<Answer<IngressAnswer>> {
-    const emission =
-      request.emissionSeq === undefined
-        ? this.kernel.emissionOfIntent(request.intentHash)
-        : this.kernel.emission(request.emissionSeq);
-    if (emission === undefined || !bytesEqual(emission.intentHash, request.intentHash)) {
-      return refuse('receipt.unknown', 'no open effect has this intent');
-    }
-    const prepared = prepareManualReceipt(
-      this.kernel.catalogFor(this.#pinnedCatalog(emission).manifestHash),
-      emission,
-      request,
-    );
+  async #request(prepared: Answer<InboxIngress>, wait: Wait): Promise<Answer<Submitted>> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return { ok: false, failure: refusal };
     if (!prepared.ok) return prepared;
-    const key = this.#parts.options.keys.receipts;
-    const receipt = signReceipts(this.worldId, key, [prepared.value])[0]!;
-    const verdict = this.kernel.config.receipt_verification === 'required' ? { sigKey: key.keyId } : {};
-    return this.#submit({ kind: 'receipt', receipt, verdict });
+    if (wait === 'accepted') return this.#enqueue(prepared.value);
+    return this.#apply(prepared.value);
   }
 
-  #submit(ingress: Ingress): Promise<Answer<IngressAnswer>> {
+  #refusal(): HostFailure | undefined {
+    if (this.#state === 'running') return undefined;
+    if (this.#failure !== undefined) return this.#failure;
+    return { code: 'draining', path: [], message: 'the world is being closed' };
+  }
+
+  #apply(ingress: Ingress): Promise<Answer<Submitted>> {
     return new Promise((resolve) => {
-      this.#loop.submit(
-        {
-          ingress,
-          onDurable: (applied) => resolve(answerOfApplied(applied)),
-          onDropped: (failure) => resolve({ ok: false, failure }),
-        },
-        this.#stopped ?? refuse('draining', 'this world is closing').failure,
-      );
+      this.#submit(ingress, (applied) => {
+        if ('code' in applied) resolve({ ok: false, failure: applied });
+        else resolve(this.#answer(applied));
+      });
     });
   }
 
-  // Reading
-
-  approvals(): readonly ApprovalView[] {
-    return [...this.kernel.pending()].filter((e) => e.kind === APPROVAL_KIND).map(approvalView);
+  #submit(ingress: Ingress, done: (applied: Applied | HostFailure) => void): void {
+    this.#machinery.loop.submit({ ingress, onDurable: done, onDropped: done }, lockedFailure('the world has stopped'));
   }
 
-  status(): WorldReport {
+  #answer(applied: Applied): Answer<Submitted> | Promise<Answer<Submitted>> {
+    const { outcome } = applied;
+    switch (outcome.kind) {
+      case 'applied': {
+        const answer = answerOf(applied.records, outcome.firstSeq, false);
+        return answer.ok ? ok({ state: 'applied', ...answer.value, planId: outcome.planId ?? answer.value.planId }) : answer;
+      }
+      case 'rejected':
+        return refuse(outcome.code, outcome.message);
+      case 'duplicate':
+        return outcome.firstSeq === undefined ? ok(SETTLED_BEFORE) : this.#answerOfFirst(outcome.firstSeq);
+      case 'skipped':
+        return ok(SETTLED_BEFORE);
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  /** The answer that the first application of the same ingress got. */
+  async #answerOfFirst(firstSeq: number): Promise<Answer<Submitted>> {
+    const batch = await batchAt(this.#parts.store, this.worldId, firstSeq);
+    if (!batch.ok) return batch;
+    const answer = answerOf(batch.value.records, firstSeq, true);
+    return answer.ok ? ok({ state: 'applied', ...answer.value }) : answer;
+  }
+
+  async #enqueue(ingress: InboxIngress): Promise<Answer<Submitted>> {
+    const { store, clock } = this.#parts;
+    const ingressId = ingress.ingressId ?? `host:${uuidv7(clock.wallNs())}`;
+    const encoded = encodeInboxItem({ ingress: { ...ingress, ingressId }, dedupeKey: ingressId, enqueuedAtNs: clock.wallNs() });
+    const answer = await store.inbox.enqueue(this.worldId, encoded.item, encoded.digest, encoded.dedupeKey);
+    switch (answer.answer) {
+      case 'ok':
+      case 'duplicate':
+        this.#machinery.inbox.poll();
+        return ok({ state: 'accepted', ingressId, inboxSeq: answer.seq });
+      case 'conflict':
+        return refuse('ingress.conflict', 'this ingress_id was used for another ingress');
+      case 'full':
+        return refuse('full', 'the inbox of this world is full');
+      case 'world.archived':
+        return refuse('world.archived', 'this world is archived');
+      case 'not_found':
+        return refuse('not_found', `the store holds no world ${this.worldId}`);
+      case 'unavailable':
+        return refuse('host_error', `the store does not answer: ${answer.message}`);
+      default:
+        return answer satisfies never;
+    }
+  }
+
+  // Approvals
+
+  /** Pending approvals, oldest first. */
+  approvals(): Promise<readonly ApprovalView[]> {
+    return this.read((kernel) => [...kernel.pending()].filter((e) => e.kind === APPROVAL_KIND).map(approvalView));
+  }
+
+  /**
+   * The first decision wins.
+   *
+   * @returns `not_found`, `approval.decided`, `approval.role`, `decode_error` or `invalid_request`.
+   */
+  async decideApproval(request: DecisionRequest): Promise<Answer<Submitted>> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return { ok: false, failure: refusal };
+    const emission = this.#machinery.loop.kernel.emissionOfIntent(request.intentHash);
+    if (emission === undefined) return this.#decidedOrUnknown(request.intentHash);
+    if (emission.kind !== APPROVAL_KIND) return refuse('not_found', `${hashText(emission.intentHash)} is no approval`);
+    const adapter = this.#parts.registry.find(APPROVAL_KIND);
+    const prepared = prepareDecision(emission, request, adapter?.id ?? DISPATCHER_ID);
+    if (!prepared.ok) return prepared;
+    const roles = rolesFor(this.#parts.config.approvals.rules, approvalView(emission).subject);
+    if (roles !== undefined && request.roles !== undefined && !request.roles.some((role) => roles.includes(role))) {
+      return refuse('approval.role', `one of the roles ${roles.join(', ')} is needed`);
+    }
+    const applied = await this.#settleOpen(emission, prepared.value, decisionOutcome(request));
+    if (applied === undefined) return refuse('approval.decided', 'this request has been decided');
+    if ('code' in applied) return { ok: false, failure: applied };
+    return applied.outcome.kind === 'duplicate' ? refuse('approval.decided', 'this request has been decided') : this.#answer(applied);
+  }
+
+  /**
+   * Hands over a receipt for an emission that the dispatcher may or may not hold.
+   *
+   * @returns undefined when another receipt is on its way.
+   */
+  #settleOpen(emission: Emission, receipt: UnsignedReceipt, outcome: EffectOutcome): Promise<Applied | HostFailure> | undefined {
+    const { dispatcher, loop } = this.#machinery;
+    const completed = dispatcher.complete(emission.emissionSeq, outcome);
+    if (completed !== undefined) return completed;
+    if (dispatcher.isHeld(emission.emissionSeq)) return undefined;
+    return new Promise((resolve) => {
+      loop.deliver({ receipt, token: undefined, onDurable: resolve, onDropped: resolve });
+    });
+  }
+
+  async #decidedOrUnknown(intentHash: Uint8Array): Promise<Answer<Submitted>> {
+    // Its receipt may be applied and not durable yet.
+    await this.read(() => undefined);
+    const settled = await this.#receiptOnRecord(intentHash);
+    if (!settled.ok) return settled;
+    return settled.value ? refuse('approval.decided', 'this request has been decided') : refuse('not_found', `no approval ${hashText(intentHash)} is open`);
+  }
+
+  async #receiptOnRecord(intentHash: Uint8Array): Promise<Answer<boolean>> {
+    const wanted = toHex(intentHash);
+    let found = false;
+    const read = await readBatches(this.#parts.store, this.worldId, 0, (batch) => {
+      const decoded = decodeStoredBatch(batch);
+      if (!decoded.ok) return true;
+      found = decoded.value.records.some((r) => r.record_kind === 'effect_receipt' && toHex(r.intent_hash) === wanted);
+      return !found;
+    });
+    return read.ok ? ok(found) : read;
+  }
+
+  #withdraw(emissionSeqs: readonly number[]): void {
+    const { loop } = this.#machinery;
+    for (const seq of emissionSeqs) {
+      const emission = loop.kernel.emission(seq);
+      if (emission === undefined) continue;
+      const error = { code: 'approval.withdrawn', message: 'nobody waits for this decision any more', retryable: null, detail_ref: null };
+      const adapterId = this.#parts.registry.find(APPROVAL_KIND)?.id ?? DISPATCHER_ID;
+      const receipt: UnsignedReceipt = { intentHash: emission.intentHash, emissionSeq: seq, adapterId, status: 'error', error };
+      void this.#settleOpen(emission, receipt, { status: 'error', error: { code: error.code, message: error.message } });
+    }
+  }
+
+  // Effects by hand
+
+  /**
+   * A receipt made up by an operator, recorded under `manual.<adapter>`.
+   *
+   * @returns `receipt.unknown`, `receipt.intent_mismatch` or `receipt.payload_invalid`; `duplicate: true` when the
+   *   emission was settled already.
+   */
+  async injectReceipt(request: ManualReceiptRequest): Promise<Answer<Submitted>> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return { ok: false, failure: refusal };
+    const { kernel } = this.#machinery.loop;
+    const bySeq = request.emissionSeq === undefined ? undefined : kernel.emission(request.emissionSeq);
+    const emission = request.emissionSeq === undefined ? kernel.emissionOfIntent(request.intentHash) : bySeq;
+    if (emission === undefined) {
+      const settled = await this.#receiptOnRecord(request.intentHash);
+      if (!settled.ok) return settled;
+      return settled.value ? ok(SETTLED_BEFORE) : refuse('receipt.unknown', 'no open effect has this intent');
+    }
+    if (toHex(emission.intentHash) !== toHex(request.intentHash)) {
+      return refuse('receipt.intent_mismatch', `emission ${emission.emissionSeq} has another intent`);
+    }
+    const prepared = prepareManualReceipt(kernel.catalog, emission, request);
+    if (!prepared.ok) return prepared;
+    const applied = await new Promise<Applied | HostFailure>((resolve) => {
+      this.#machinery.loop.deliver({ receipt: prepared.value, token: undefined, onDurable: resolve, onDropped: resolve });
+    });
+    return 'code' in applied ? { ok: false, failure: applied } : this.#answer(applied);
+  }
+
+  // Snapshots
+
+  /** Takes a snapshot of the state at head and promotes it; the newest one when nothing has changed since. */
+  snapshot(): Promise<Answer<{ readonly height: number; readonly ref: string }>> {
+    return new Promise((resolve) => {
+      const { loop } = this.#machinery;
+      if (loop.isStopped) {
+        resolve({ ok: false, failure: this.#failure ?? lockedFailure('the world has stopped') });
+        return;
+      }
+      loop.whenQuiet(() => this.#takeSnapshot(resolve));
+    });
+  }
+
+  #takeSnapshot(done: (answer: Answer<{ readonly height: number; readonly ref: string }>) => void): void {
+    const { loop } = this.#machinery;
+    const { clock } = this.#parts;
+    this.#snapshotDue = false;
+    const { height } = loop.durable;
+    if (this.#snapshot !== undefined && height === this.#snapshot.height + SNAPSHOT_ENTRIES) {
+      done(ok({ height: this.#snapshot.height, ref: hashText(this.#snapshot.ref) }));
+      return;
+    }
+    const beganNs = clock.monoNs();
+    const { ref, objects } = loop.kernel.snapshot();
+    const input: LoopInput = {
+      ingress: { kind: 'snapshot', snapshotRef: ref, promote: true },
+      onDurable: () => {
+        const now = clock.monoNs();
+        this.#snapshotNotBeforeNs = now + (now - beganNs) * BigInt(SNAPSHOT_SHARE);
+        done(ok({ height, ref: hashText(ref) }));
+      },
+      onDropped: (failure) => done({ ok: false, failure }),
+    };
+    loop.applyNow(input, objects);
+  }
+
+  /** `snapshot.every_entries` and `snapshot.every_ms`; under load no more often than their cost allows. */
+  #considerSnapshot(height: number, taken: { readonly height: number; readonly ref: Uint8Array } | undefined): void {
+    const { clock, config } = this.#parts;
+    if (taken !== undefined) {
+      this.#snapshot = taken;
+      this.#cancelSnapshotTimer?.();
+      this.#cancelSnapshotTimer = undefined;
+      return;
+    }
+    if (this.#state !== 'running' || this.#snapshotDue) return;
+    const since = height - (this.#snapshot?.height ?? 0) - SNAPSHOT_ENTRIES;
+    if (since >= config.snapshot.everyEntries && clock.monoNs() >= this.#snapshotNotBeforeNs) this.#snapshotNow();
+    else if (this.#cancelSnapshotTimer === undefined) {
+      this.#cancelSnapshotTimer = clock.setTimer(clock.monoNs() + BigInt(config.snapshot.everyMs) * 1_000_000n, () => {
+        this.#cancelSnapshotTimer = undefined;
+        if (this.#state === 'running' && !this.#snapshotDue) this.#snapshotNow();
+      });
+    }
+  }
+
+  #snapshotNow(): void {
+    this.#snapshotDue = true;
+    this.#machinery.loop.whenQuiet(() =>
+      this.#takeSnapshot((answer) => {
+        if (!answer.ok) this.#parts.log.warn('a snapshot was not taken', { code: answer.failure.code, reason: answer.failure.message });
+      }),
+    );
+  }
+
+  // Reads
+
+  /** Runs `fn` on the state after the last durable batch; it must not keep the kernel. */
+  read<T>(fn: (kernel: Kernel) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const { loop } = this.#machinery;
+      const run = () => {
+        try {
+          resolve(fn(loop.kernel));
+        } catch (error) {
+          reject(error as Error);
+        }
+      };
+      if (loop.isStopped) run();
+      else loop.whenQuiet(run);
+    });
+  }
+
+  async status(): Promise<WorldStatus> {
+    const { registry, lease } = this.#parts;
+    const { dispatcher, loop } = this.#machinery;
+    const [waiting, livePlans] = await this.read((kernel) => [this.#waiting(kernel), kernel.liveCount] as const);
     return {
       worldId: this.worldId,
-      epoch: this.epoch,
-      height: this.#loop.durable.height,
-      manifestHash: hashText(this.kernel.catalog.manifestHash),
-      logicalNowNs: this.kernel.logicalNowNs,
-      livePlans: this.kernel.liveCount,
-      waiting: this.waiting(),
-      inFlight: this.#dispatcher.inFlightCount,
-      missingAdapters: this.missingAdapters(),
+      universeId: this.universeId,
+      state: this.#state,
+      worker: lease.worker,
+      epoch: lease.epoch,
+      head: loop.durable,
+      manifestHash: hashText(loop.kernel.catalog.manifestHash),
+      snapshot: this.#snapshot && { height: this.#snapshot.height, ref: hashText(this.#snapshot.ref) },
+      livePlans,
+      waiting,
+      effectsInFlight: dispatcher.inFlightCount,
+      adapters: registry.adapters.map(({ id, kinds }) => ({ id, kinds })),
+      missingAdapters: missingAdapters(loop.kernel.catalog, registry),
     };
   }
 
-  /** What live plans wait for, counted. */
-  waiting(): Waiting {
-    let timers = 0;
-    let approvals = 0;
-    let receipts = 0;
-    for (const emission of this.kernel.pending()) {
+  #waiting(kernel: Kernel): Waiting {
+    let [timers, approvals, receipts] = [0, 0, 0];
+    for (const emission of kernel.pending()) {
       if (emission.class === 'timer') timers++;
       else if (emission.kind === APPROVAL_KIND) approvals++;
       else receipts++;
     }
-    return { timers, approvals, receipts, events: this.kernel.waitCount };
+    return { timers, approvals, receipts, events: kernel.waits().length };
   }
 
-  // Rest and endings
+  // Batch mode
 
-  /** Resolves when no input is pending and no effect runs; deferred work (timers, approvals) may remain. */
-  async idle(): Promise<void> {
+  /**
+   * Runs until no input is pending and no effect is under way (`host.md` §7.6). Timers fire at their time, not early.
+   *
+   * @returns `timeout` when that takes longer than allowed, or why the world stopped.
+   */
+  async runBatch(options: RunBatchOptions = {}): Promise<Answer<BatchReport>> {
+    const endMs = options.timeoutMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + options.timeoutMs;
+    const { inbox, loop, dispatcher } = this.#machinery;
     for (;;) {
-      await this.#inbox.settled();
-      await this.#loop.idle();
-      await this.#dispatcher.idle();
-      if (this.#stopped !== undefined) return;
-      if (this.#dispatcher.mayHaveUnclaimed) await this.#claimRows();
-      if (this.#loop.isIdle && this.#dispatcher.busyCount === 0 && this.#inbox.length === 0) return;
+      const leftMs = endMs - performance.now();
+      const inTime = await within(leftMs, async () => {
+        await inbox.settled();
+        await loop.idle();
+        await dispatcher.idle();
+      });
+      if (this.#failure !== undefined) return { ok: false, failure: this.#failure };
+      if (!inTime) return refuse('timeout', 'the world did not come to rest in time', { hint: 'It goes on from here at the next start.' });
+      const isIdle = loop.isIdle && inbox.length === 0 && dispatcher.busyCount === 0 && !dispatcher.mayHaveUnclaimed;
+      if (isIdle) {
+        const report = await this.read((kernel) => ({ idle: true, waiting: this.#waiting(kernel), livePlans: kernel.liveCount }));
+        if (options.wait !== true || report.livePlans === 0) return ok(report);
+      }
+      if (!isIdle || options.wait === true) await within(Math.min(endMs - performance.now(), 1_000), () => this.#nextChange());
     }
   }
 
-  /** Journals a snapshot and promotes it. */
-  snapshot(): Promise<Answer<{ readonly ref: string; readonly height: number }>> {
-    return new Promise((resolve) => {
-      if (this.#stopped !== undefined) return resolve({ ok: false, failure: this.#stopped });
-      this.#loop.whenQuiet(() => {
-        const { ref, objects } = this.kernel.snapshot();
-        const { height } = this.kernel.head;
-        this.#loop.applyNow(
-          {
-            ingress: { kind: 'snapshot', snapshotRef: ref, promote: true },
-            onDurable: () => {
-              this.#snapshotHeight = height + 2;
-              this.#snapshotMs = performance.now();
-              resolve(ok({ ref: hashText(ref), height }));
-            },
-            onDropped: (failure) => resolve({ ok: false, failure }),
-          },
-          objects,
-        );
-      });
-    });
+  #nextChange(): Promise<void> {
+    return new Promise((resolve) => this.#waiters.add(resolve));
   }
 
-  /** Clean shutdown (`host.md` §7.5): what runs may finish, then a snapshot, then the lease is released. */
-  close(
-    options: { readonly graceMs?: number | undefined; readonly hurry?: AbortSignal | undefined } = {},
-  ): Promise<Answer<void>> {
-    this.#closing ??= this.#close(options.graceMs ?? this.#parts.options.config.shutdown.graceMs, options.hurry);
+  // Closing
+
+  /** Clean shutdown (`host.md` §7.5). Safe to call again; resolves when the lease is released. */
+  close(options: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(options);
     return this.#closing;
   }
 
-  async #close(graceMs: number, hurry: AbortSignal | undefined): Promise<Answer<void>> {
-    clearInterval(this.#maintenance);
-    this.#loop.stopIntake();
-    await this.#loop.idle();
-    await within(this.#dispatcher.idle(), graceMs, hurry);
-    this.#dispatcher.stop('shutdown');
-    await this.#loop.idle();
-    let outcome: Answer<void> = ok(undefined);
-    if (this.#stopped === undefined && this.kernel.head.height > this.#snapshotHeight) {
-      const taken = await this.snapshot();
-      if (!taken.ok) outcome = taken;
-    }
-    await this.#dispatcher.stopAdapters();
-    const stopped = this.#stopped;
-    this.#loop.stop(refuse('draining', 'this world is closed').failure);
-    this.#inbox.stop();
-    if (stopped === undefined) await this.#parts.lease.release();
-    else return { ok: false, failure: stopped };
-    return outcome;
-  }
-
-  #halt(failure: HostFailure): void {
-    clearInterval(this.#maintenance);
-    this.#dispatcher.stop(failure.code);
-    if (failure.code === 'draining') return;
-    this.#stopped = failure;
-    this.#parts.lease.stop();
-    for (const fn of this.#onStopped.splice(0)) fn(failure);
-  }
-
-  // After a batch is durable
-
-  #durable(applied: Applied): void {
-    const batch = applied.batch!;
-    for (const row of batch.emitted) {
-      const emission = this.kernel.emission(row.emissionSeq);
-      if (emission !== undefined)
-        this.#dispatcher.dispatch(emission, { token: this.#token, attempt: 1, started: false });
-    }
-    for (const seq of batch.settled) this.#dispatcher.settledElsewhere(seq);
-    this.#withdraw(this.#approvals.observe(applied));
-    if (batch.lastSeq >= batch.firstSeq) {
-      for (const listener of this.#listeners) listener({ firstSeq: batch.firstSeq, records: applied.records });
-    }
-    if (batch.lastSeq + 1 - this.#snapshotHeight >= this.#parts.options.config.snapshot.everyEntries)
-      this.#takeSnapshot();
-  }
-
-  #withdraw(emissionSeqs: readonly number[]): void {
-    for (const seq of emissionSeqs) void this.#dispatcher.complete(seq, WITHDRAWN);
-  }
-
-  #takeSnapshot(): void {
-    if (this.#isSnapshotting || this.#stopped !== undefined || this.#closing !== undefined) return;
-    this.#isSnapshotting = true;
-    void this.snapshot().then((taken) => {
-      this.#isSnapshotting = false;
-      if (!taken.ok && this.#stopped === undefined)
-        this.#parts.log.warn('a snapshot was not taken', { code: taken.failure.code });
-    });
-  }
-
-  // Recovery and maintenance
-
-  /** Outbox and timer rows as the restored state wants them (L7). */
-  async #reconcile(): Promise<Answer<void>> {
-    const { options, lease } = this.#parts;
-    const kernel = this.kernel;
-    const known = new Set((await options.store.outbox.list(this.worldId)).map((row) => row.emissionSeq));
-    const emitted: EmittedRow[] = [];
-    const timers: TimerRow[] = [];
-    for (const emission of kernel.pending()) {
-      const { emissionSeq, intentHash, kind } = emission;
-      if (emission.class === 'external') {
-        // A row that is there is kept as it is; only a missing one needs its request.
-        const request = known.has(emissionSeq)
-          ? NO_REQUEST
-          : await intentPayload(options.store, this.worldId, emissionSeq);
-        emitted.push({ emissionSeq, intentHash, kind, request });
-      } else if (emission.class === 'timer') {
-        timers.push({
-          emissionSeq,
-          intentHash,
-          dueWallNs: dueWallNs({ nowNs: kernel.lastNowNs, logicalNowNs: kernel.logicalNowNs }, timerDueNs(emission)),
-        });
+  async #close(options: CloseOptions): Promise<void> {
+    const { loop, dispatcher, inbox } = this.#machinery;
+    const { config, lease, log } = this.#parts;
+    if (this.#state === 'running') {
+      this.#state = 'draining';
+      loop.stopIntake();
+      inbox.stop();
+      await loop.idle();
+      await within(options.graceMs ?? config.shutdown.graceMs, () => dispatcher.idle(), options.hurry);
+      dispatcher.stop('the world is being closed');
+      await loop.idle();
+      if (!loop.isStopped) {
+        const taken = await this.snapshot();
+        if (!taken.ok) log.warn('no snapshot was taken at closing', { code: taken.failure.code, reason: taken.failure.message });
       }
     }
-    const answer = await options.store.outbox.reconcile(this.worldId, lease.epoch, emitted, timers);
-    if (answer.answer === 'ok') return ok(undefined);
-    if (answer.answer === 'fenced') return { ok: false, failure: lockedFailure('another process took the world over') };
-    return refuse('host_error', `the store does not answer: ${answer.message}`);
-  }
-
-  /** Rows that nobody holds: after a restart, and when a receipt was refused. */
-  async #claimRows(): Promise<void> {
-    if (this.#isClaiming || this.#stopped !== undefined) return;
-    this.#isClaiming = true;
-    this.#dispatcher.mayHaveUnclaimed = false;
-    try {
-      for (;;) {
-        const { store } = this.#parts.options;
-        const rows = await store.outbox.claim(
-          this.worldId,
-          undefined,
-          this.worker,
-          CLAIMS_AT_ONCE,
-          CLAIM_VISIBILITY_MS,
-        );
-        for (const row of rows) {
-          const emission = this.kernel.emission(row.emissionSeq);
-          if (emission !== undefined)
-            this.#dispatcher.dispatch(emission, { token: row.token, attempt: row.attempt, started: row.started });
-        }
-        if (rows.length < CLAIMS_AT_ONCE) return;
-      }
-    } finally {
-      this.#isClaiming = false;
-      this.#lastClaimMs = performance.now();
-    }
-  }
-
-  #maintain(): void {
-    const { config } = this.#parts.options;
-    if (this.#dispatcher.mayHaveUnclaimed || performance.now() - this.#lastClaimMs > 30 * CLAIM_POLL_MS) {
-      this.#claimRows().catch((error: unknown) =>
-        this.#parts.log.warn('outbox rows could not be claimed', { error: String(error) }),
-      );
-    }
-    const isDue = performance.now() - this.#snapshotMs >= config.snapshot.everyMs;
-    if (isDue && this.#loop.durable.height > this.#snapshotHeight) this.#takeSnapshot();
-  }
-
-  async #reload(): Promise<Kernel | HostFailure> {
-    const { store } = this.#parts.options;
-    const row = await store.world.get(this.worldId);
-    if (row === undefined) return refuse('not_found', `the store holds no world ${this.worldId}`).failure;
-    const restored = await restoreKernel(store, row, this.epoch);
-    if (!restored.ok) return restored.failure;
-    this.#stamper.rebase(restored.value);
-    return restored.value;
-  }
-
-  #pinnedCatalog(emission: Emission) {
-    for (const { origin } of [emission, ...emission.waiters]) {
-      const instance = origin.origin_kind === 'plan' ? this.kernel.instance(origin.plan_id) : undefined;
-      if (instance !== undefined) return this.kernel.catalogFor(instance.manifestHash);
-    }
-    return this.kernel.catalog;
-  }
-
-  #receiptVerifier(): ReceiptVerifier {
-    const { options, registry } = this.#parts;
-    this.#verifier ??= new ReceiptVerifier({
-      worldId: this.worldId,
-      required: this.kernel.config.receipt_verification === 'required',
-      own: options.keys.receipts,
-      trusted: options.config.receipts.trustedKeys,
-      isRegistered: (adapterId, kind) => registry.find(kind)?.id === adapterId,
-    });
-    return this.#verifier;
+    const failure = this.#failure;
+    loop.stop({ code: 'draining', path: [], message: 'the world is closed' });
+    this.#quiet();
+    this.#state = 'stopped';
+    await dispatcher.stopAdapters();
+    // A world that lost its lease writes nothing further, not even a release.
+    if (failure?.code !== 'world.locked') await lease.release();
+    this.#stopped(failure);
   }
 }
 
-const NO_REQUEST = new Uint8Array(0);
+/** `snapshot` and `baseline`. */
+const SNAPSHOT_ENTRIES = 2;
 
-/** Payload of the `effect_intent` at `seq`, from the journal; empty when it is below what the store still has. */
-async function intentPayload(store: Store, worldId: string, seq: number): Promise<Uint8Array> {
-  let payload: Uint8Array = NO_REQUEST;
-  await readBatches(store, worldId, seq, (batch) => {
-    if (batch.lastSeq < seq) return true;
-    const decoded = decodeStoredBatch(batch);
-    if (decoded.ok) payload = decoded.value.body.entries[seq - batch.firstSeq] ?? NO_REQUEST;
-    return false;
-  });
-  return payload;
+const SETTLED_BEFORE: Submitted = { state: 'settled_before', duplicate: true };
+
+/** Effect kinds of a manifest that nobody here performs; timers are the loop's own. */
+export function missingAdapters(catalog: Catalog, registry: { find(kind: string): EffectAdapter | undefined }): readonly string[] {
+  return [...catalog.effects.keys()].filter((kind) => !kind.startsWith('timer.') && registry.find(kind) === undefined).sort();
 }
 
-function answerOfApplied(applied: Applied): Answer<IngressAnswer> {
-  const { outcome } = applied;
-  switch (outcome.kind) {
-    case 'applied':
-      return answerOf(applied.records, outcome.firstSeq, false);
-    case 'rejected':
-      return refuse(outcome.code, outcome.message);
-    case 'duplicate':
-      return ok({
-        firstSeq: outcome.firstSeq ?? -1,
-        lastSeq: outcome.firstSeq ?? -1,
-        duplicate: true,
-        eventHash: undefined,
-        planId: undefined,
-      });
-    case 'skipped':
-      return refuse('host_error', 'the request was passed over');
-    default:
-      return outcome satisfies never;
-  }
-}
-
-/** Waits for `promise`, at most `ms`, or until somebody is in a hurry. */
-async function within(promise: Promise<void>, ms: number, hurry: AbortSignal | undefined): Promise<void> {
+/** @returns whether `run` finished before the time was over or the signal fired. */
+async function within(ms: number, run: () => Promise<void>, signal?: AbortSignal): Promise<boolean> {
+  if (signal?.aborted === true) return false;
   let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-    if (hurry?.aborted === true) resolve();
-    hurry?.addEventListener('abort', () => resolve(), { once: true });
+  let onAbort: (() => void) | undefined;
+  const over = new Promise<false>((resolve) => {
+    if (Number.isFinite(ms)) timer = setTimeout(() => resolve(false), Math.max(0, ms));
+    onAbort = () => resolve(false);
+    signal?.addEventListener('abort', onAbort, { once: true });
   });
-  await Promise.race([promise, limit]);
-  clearTimeout(timer);
-}
-
-/** One live instance as people see it. */
-export interface PlanView {
-  readonly planId: number;
-  readonly plan: string;
-  readonly steps: readonly { readonly id: string; readonly state: (typeof STEP_STATE_NAMES)[number] }[];
-}
-
-export function planView(kernel: Kernel, instance: Instance): PlanView {
-  const plan = kernel.catalogFor(instance.manifestHash).plans.get(instance.name)!.def;
-  return {
-    planId: instance.id,
-    plan: instance.name,
-    steps: plan.steps.map((step, i) => ({ id: step.id, state: STEP_STATE_NAMES[instance.states[i]!]! })),
-  };
+  try {
+    return await Promise.race([run().then(() => true as const), over]);
+  } finally {
+    clearTimeout(timer);
+    if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
+  }
 }

@@ -1,0 +1,312 @@
+import { randomBytes } from 'node:crypto';
+import type { Catalog } from '@worldline/air';
+import { bytesEqual, encode, ok, toHex } from '@worldline/canon';
+import { dueWallNs, type EmittedRow, type Emission, type Kernel, type TimerRow, timerDueNs } from '@worldline/kernel';
+import type { AcquireAnswer, Clock, EffectAdapter, GuardedHttp, Logger, Store } from '@worldline/ports';
+import { ApprovalTracker } from './approvals.ts';
+import { adapterBlobs } from './blobs.ts';
+import { systemClock } from './clock.ts';
+import { defaultHostConfig, type Environment, type HostConfig } from './config.ts';
+import { Dispatcher, type HostEvent } from './dispatcher.ts';
+import { type Answer, type HostFailure, refuse } from './failure.ts';
+import { InboxReader } from './inbox-reader.ts';
+import type { HostKey } from './keys.ts';
+import { isSkewed, Lease, LEASE_TIMES, type LeaseTimes } from './lease.ts';
+import { silentLogger } from './log.ts';
+import { Loop } from './loop.ts';
+import { useNativeSha256 } from './native-hash.ts';
+import { AdapterRegistry } from './registry.ts';
+import { isCorruption, restoreKernel } from './restore.ts';
+import { Redactor, SecretResolver } from './secrets.ts';
+import { Stamper } from './stamps.ts';
+import { TimerIndex } from './timers.ts';
+import { ReceiptVerifier } from './verifier.ts';
+import { missingAdapters, World } from './world.ts';
+
+export interface OpenWorldOptions {
+  readonly store: Store;
+  readonly worldId: string;
+  /** Signs receipts of this host's adapters. */
+  readonly receiptKey: HostKey;
+  readonly adapters: readonly EffectAdapter[];
+  readonly http: GuardedHttp;
+  readonly config?: HostConfig | undefined;
+  /** Unique per process start; default: made up. */
+  readonly worker?: string | undefined;
+  /** Worker id whose process the caller has proved dead (`host.md` §1). */
+  readonly dead?: string | undefined;
+  /** World time; virtual in tests. */
+  readonly clock?: Clock | undefined;
+  /** Judges the lease and the skew; default: this machine's clock, whatever the world's time is. */
+  readonly leaseClock?: Clock | undefined;
+  readonly leaseTimes?: LeaseTimes | undefined;
+  readonly log?: Logger | undefined;
+  readonly env?: Environment | undefined;
+  /** `.worldline/secrets`. */
+  readonly secretsDir?: string | undefined;
+  /** 64 bytes per call; for tests. */
+  readonly entropy?: (() => Uint8Array) | undefined;
+  /** In [0, 1), for jitter; for tests. */
+  readonly random?: (() => number) | undefined;
+  readonly onHostEvent?: ((event: HostEvent) => void) | undefined;
+  /** An effect kind without adapter is fatal. */
+  readonly strictAdapters?: boolean | undefined;
+  /** A secret that cannot be resolved is fatal. */
+  readonly strictSecrets?: boolean | undefined;
+  /** Shared with whoever resolves `http.credentials`; default: a new one. */
+  readonly redactor?: Redactor | undefined;
+}
+
+/**
+ * Opens a world for writing (`host.md` §7.1): lease → baseline + tail → outbox and timer rows from state → adapters →
+ * effects in flight by delivery class → run.
+ *
+ * @returns the running world; or `world.locked`, `not_found`, `world.archived`, `world.paused`, `world.quarantined`,
+ *   `journal.corrupt`, `replay.divergence`, `snapshot.*`, `adapter.conflict`, `adapter.missing`, `secret.unavailable`,
+ *   `host_error`.
+ */
+export async function openWorld(options: OpenWorldOptions): Promise<Answer<World>> {
+  useNativeSha256();
+  const registry = AdapterRegistry.of(options.adapters);
+  if (!registry.ok) return registry;
+  const { store, worldId } = options;
+  const leaseClock = options.leaseClock ?? systemClock();
+  const times = options.leaseTimes ?? LEASE_TIMES;
+  const redactor = options.redactor ?? new Redactor();
+  const log = redactor.logger(options.log ?? silentLogger);
+  const worker = options.worker ?? `worker-${process.pid}-${toHex(randomBytes(8))}`;
+
+  const sentNs = leaseClock.monoNs();
+  const grant = await store.lease.acquire(worldId, worker, times.ttlMs, options.dead);
+  if (grant.answer !== 'ok') return refuseGrant(grant, worldId);
+  const lease = new Lease({ worldId, worker, epoch: grant.epoch, sentNs }, { store, clock: leaseClock, times, log });
+  const give = async (failure: HostFailure): Promise<Answer<World>> => {
+    if (isCorruption(failure.code)) {
+      log.error('the world cannot be restored and is quarantined', { code: failure.code, reason: failure.message });
+      await store.world.setStatus(worldId, 'active', 'quarantined');
+    }
+    await lease.release();
+    return { ok: false, failure };
+  };
+  if (isSkewed(leaseClock.wallNs(), grant.storeNowNs, times)) {
+    return give({ code: 'host_error', path: [], message: "this machine's clock is far from the store's", hint: 'Set the clock; it would age every deadline of the world.' });
+  }
+  try {
+    const row = await store.world.get(worldId);
+    if (row === undefined) return await give({ code: 'not_found', path: [], message: `the store holds no world ${worldId}` });
+    const restored = await restoreKernel(store, row, lease.epoch);
+    if (!restored.ok) return await give(restored.failure);
+    const kernel = restored.value;
+    return await run({ ...options, log }, { kernel, lease, registry: registry.value, redactor, universeId: row.universeId, baseline: row.activeBaseline }, give);
+  } catch (error) {
+    await lease.release().catch(() => undefined);
+    throw error;
+  }
+}
+
+function refuseGrant(grant: Exclude<AcquireAnswer, { answer: 'ok' }>, worldId: string): Answer<never> {
+  switch (grant.answer) {
+    case 'held': {
+      const leftMs = Number((grant.expiresAtNs - grant.storeNowNs) / 1_000_000n);
+      return refuse('world.locked', `${grant.holder} runs this world`, {
+        hint: `Send requests to it. If it is gone, its lease ends in ${Math.max(0, leftMs)} ms.`,
+      });
+    }
+    case 'not_found':
+      return refuse('not_found', `the store holds no world ${worldId}`);
+    case 'status':
+      return refuse(grant.status === 'archived' ? 'world.archived' : `world.${grant.status}`, `this world is ${grant.status}`);
+    case 'unavailable':
+      return refuse('host_error', `the store does not answer: ${grant.message}`);
+    default:
+      return grant satisfies never;
+  }
+}
+
+interface Restored {
+  readonly kernel: Kernel;
+  readonly lease: Lease;
+  readonly registry: AdapterRegistry;
+  readonly redactor: Redactor;
+  readonly universeId: string;
+  readonly baseline: { readonly height: number; readonly ref: Uint8Array };
+}
+
+async function run(
+  options: OpenWorldOptions & { readonly log: Logger },
+  restored: Restored,
+  give: (failure: HostFailure) => Promise<Answer<World>>,
+): Promise<Answer<World>> {
+  const { store, worldId, log, receiptKey } = options;
+  const { kernel, lease, registry, redactor } = restored;
+  const config = options.config ?? defaultHostConfig();
+  const clock = options.clock ?? systemClock();
+  const random = options.random ?? Math.random;
+
+  const missing = missingAdapters(kernel.catalog, registry);
+  if (missing.length > 0) {
+    if (options.strictAdapters === true) return give({ code: 'adapter.missing', path: [], message: `no adapter performs ${missing.join(', ')}` });
+    log.warn('effect kinds without an adapter', { kinds: missing });
+  }
+  const secrets = new SecretResolver(
+    { env: options.env ?? process.env, dir: options.secretsDir, bindings: config.secrets.bindings, placeholders: config.secrets.allowPlaceholders },
+    redactor,
+  );
+  const unavailable = await secrets.probe(kernel.catalog.secrets, log);
+  if (unavailable.length > 0 && options.strictSecrets === true) {
+    return give({ code: 'secret.unavailable', path: [], message: `secrets cannot be resolved: ${unavailable.join(', ')}` });
+  }
+
+  const stamper = new Stamper(clock, options.entropy);
+  stamper.rebase(kernel);
+  const reconciled = await reconcile(store, worldId, lease.epoch, kernel, { nowNs: clock.wallNs(), logicalNowNs: kernel.logicalNowNs });
+  if (reconciled !== undefined) return give(reconciled);
+
+  const claimToken = new Uint8Array(randomBytes(16));
+  const world = new World({
+    worldId,
+    universeId: restored.universeId,
+    store,
+    lease,
+    clock,
+    config,
+    log,
+    registry,
+    approvals: new ApprovalTracker(),
+    claimToken,
+    snapshot: restored.baseline,
+  });
+  const liveKernel = (): Kernel => loop.kernel;
+  const inbox = new InboxReader({ store, worldId, log, after: kernel.cursor, onItems: () => loop.schedule() });
+  const verifier = verifierOf({ worldId, own: receiptKey, config, registry }, liveKernel);
+  const guarded = adapterBlobs(store.cas, redactor);
+  const dispatcher = new Dispatcher({
+    worldId,
+    universeId: restored.universeId,
+    store,
+    registry,
+    effects: config.effects,
+    maxReceiptBytes: () => liveKernel().config.limits.max_receipt_bytes,
+    clock,
+    log,
+    http: options.http,
+    blobs: guarded,
+    openBlobs: adapterBlobs(store.cas, new Redactor()),
+    redactor,
+    secrets,
+    allowEcho: config.secrets.allowEcho,
+    liveCatalog: () => liveKernel().catalog,
+    pinnedCatalog: (emission) => pinnedCatalog(liveKernel(), emission),
+    recheckCap: (emission, paramsCbor) => {
+      const { origin_kind: kind, name } = emission.origin;
+      return liveKernel().recheckCap(emission.capName, emission.kind, paramsCbor, { kind, name });
+    },
+    deliver: (finished) => loop.deliver(finished),
+    onHostEvent: options.onHostEvent,
+    random,
+  });
+  const loop: Loop = new Loop({
+    worldId,
+    store,
+    kernel,
+    lease,
+    clock,
+    stamper,
+    timers: new TimerIndex(),
+    inbox,
+    verifier,
+    receiptKey,
+    log,
+    maxGroup: config.journal.maxGroup,
+    fsync: config.journal.fsync,
+    claim: { executor: lease.worker, token: claimToken },
+    onDurable: (applied) => world.batchDurable(applied),
+    onStopped: (failure) => world.loopStopped(failure),
+    reload: () => reload(store, worldId, lease, stamper, clock),
+    random,
+  });
+  try {
+    await dispatcher.startAdapters();
+  } catch (error) {
+    await dispatcher.stopAdapters();
+    return give({ code: 'host_error', path: [], message: `an adapter did not start: ${error instanceof Error ? error.message : String(error)}` });
+  }
+  world.begin({ loop, dispatcher, inbox });
+  return ok(world);
+}
+
+/** Outbox and timer rows as the restored state has them (L7); claims, attempts and marks of kept rows stay. */
+async function reconcile(
+  store: Store,
+  worldId: string,
+  epoch: number,
+  kernel: Kernel,
+  now: { readonly nowNs: bigint; readonly logicalNowNs: bigint },
+): Promise<HostFailure | undefined> {
+  const emitted: EmittedRow[] = [];
+  const timers: TimerRow[] = [];
+  for (const emission of kernel.pending()) {
+    const { emissionSeq, intentHash, kind } = emission;
+    if (emission.class === 'external') emitted.push({ emissionSeq, intentHash, kind, request: requestOf(emission) });
+    else if (emission.class === 'timer') timers.push({ emissionSeq, intentHash, dueWallNs: dueWallNs(now, timerDueNs(emission)) });
+  }
+  const answer = await store.outbox.reconcile(worldId, epoch, emitted, timers);
+  if (answer.answer === 'ok') return undefined;
+  if (answer.answer === 'fenced') return { code: 'world.locked', path: [], message: 'another process took the world over' };
+  return { code: 'host_error', path: [], message: `the store does not answer: ${answer.message}` };
+}
+
+/** What a row shows to executors elsewhere; this process's own reads the emission itself. */
+function requestOf(emission: Emission): Uint8Array {
+  const { origin } = emission;
+  return encode({
+    intent_hash: emission.intentHash,
+    kind: emission.kind,
+    cap_name: emission.capName,
+    params_cbor: emission.paramsCbor,
+    idempotency_key: emission.idempotencyKey,
+    origin: { ...origin },
+  });
+}
+
+async function reload(store: Store, worldId: string, lease: Lease, stamper: Stamper, clock: Clock): Promise<Kernel | HostFailure> {
+  const row = await store.world.get(worldId);
+  if (row === undefined) return { code: 'not_found', path: [], message: 'the world is gone from the store' };
+  const restored = await restoreKernel(store, row, lease.epoch);
+  if (!restored.ok) return restored.failure;
+  const kernel = restored.value;
+  stamper.rebase(kernel);
+  const now = { nowNs: clock.wallNs(), logicalNowNs: kernel.logicalNowNs };
+  return (await reconcile(store, worldId, lease.epoch, kernel, now)) ?? kernel;
+}
+
+/** Definitions that the emission's origin pins; those of the live manifest when every origin has ended. */
+function pinnedCatalog(kernel: Kernel, emission: Emission): Catalog {
+  for (const origin of [emission.origin, ...emission.waiters.map((w) => w.origin)]) {
+    const instance = origin.origin_kind === 'plan' ? kernel.instance(origin.plan_id) : undefined;
+    if (instance !== undefined) return kernel.catalogFor(instance.manifestHash);
+  }
+  return kernel.catalog;
+}
+
+/** One verifier per world config: `receipt_verification` may change while the world runs. */
+function verifierOf(
+  parts: { readonly worldId: string; readonly own: HostKey; readonly config: HostConfig; readonly registry: AdapterRegistry },
+  kernel: () => Kernel,
+): () => ReceiptVerifier {
+  let made: { readonly configHash: Uint8Array; readonly verifier: ReceiptVerifier } | undefined;
+  return () => {
+    const { configHash, config } = kernel();
+    if (made === undefined || !bytesEqual(made.configHash, configHash)) {
+      const verifier = new ReceiptVerifier({
+        worldId: parts.worldId,
+        required: config.receipt_verification === 'required',
+        own: parts.own,
+        trusted: parts.config.receipts.trustedKeys,
+        isRegistered: (adapterId, kind) => parts.registry.isRegistered(adapterId, kind),
+      });
+      made = { configHash, verifier };
+    }
+    return made.verifier;
+  };
+}
