@@ -59,12 +59,18 @@ function reporters() {
   return file ? ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`] : [];
 }
 
+/** `soak` is the random tests for longer. What the caller's environment says wins. */
+const LONG = {
+  WORLDLINE_KILLS: process.env.WORLDLINE_KILLS ?? '50',
+  WORLDLINE_FUZZ_RUNS: process.env.WORLDLINE_FUZZ_RUNS ?? '2000',
+};
+
 const tasks = {
   build: (args) => build(args),
   demo: (args) => inOrder(build, () => run('examples/01-release-gate/demo.mjs', args)),
   test: (args) => inOrder(build, () => run(bin.vitest, ['run', ...reporters(), ...args])),
   bench: (args) => inOrder(build, () => run('tools/bench/main.mjs', args)),
-  soak: (args) => inOrder(build, () => run('tools/soak/main.mjs', args)),
+  soak: (args) => inOrder(build, () => run(bin.vitest, ['run', 'test/crash', 'test/cases/hostile.test.ts', ...args], LONG)),
   check: (args) => run('tools/check.mjs', args),
   format: (args) => run(bin.biome, ['format', '--write', ...(args.length > 0 ? args : ['.'])]),
 };
