@@ -70,7 +70,8 @@ const tasks = {
   demo: (args) => inOrder(build, () => run('examples/01-release-gate/demo.mjs', args)),
   test: (args) => inOrder(build, () => run(bin.vitest, ['run', ...reporters(), ...args])),
   bench: (args) => inOrder(build, () => run('tools/bench/main.mjs', args)),
-  soak: (args) => inOrder(build, () => run(bin.vitest, ['run', 'test/crash', 'test/cases/hostile.test.ts', ...args], LONG)),
+  soak: (args) =>
+    inOrder(build, () => run(bin.vitest, ['run', 'test/crash', 'test/cases/hostile.test.ts', ...args], LONG)),
   check: (args) => run('tools/check.mjs', args),
   format: (args) => run(bin.biome, ['format', '--write', ...(args.length > 0 ? args : ['.'])]),
 };

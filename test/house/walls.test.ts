@@ -199,7 +199,7 @@ describe('the order of packages holds', () => {
     );
   });
 
-  test('two modules that need each other at run time are reported', () => {
+  test('two modules that need each other to load are reported', () => {
     expect(planted.order?.output).toMatch(/no-cycles: packages\/canon\/src\/planted-[ab]\.ts/);
   });
 

@@ -11,6 +11,7 @@ import type { Clock } from './clock.ts';
  */
 
 /** The platform's `AbortSignal` where there is one; these packages name no platform type themselves. */
+// biome-ignore lint/style/noRestrictedGlobals: a type query, gone before anything runs
 export type Signal = typeof globalThis extends { AbortSignal: { prototype: infer T } } ? T : AbortSignalLike;
 
 export interface AbortSignalLike {
