@@ -23,11 +23,8 @@ export interface Emission {
 
 export function classOf(kind: string): EmissionClass {
   if (kind === 'timer.set' || kind === 'timer.after') return 'timer';
-  return isInternalKind(kind) ? 'internal' : 'external';
-}
-
-export function isInternalKind(kind: string): boolean {
-  return kind.startsWith('workspace.') || kind.startsWith('introspect.') || kind.startsWith('governance.');
+  const isInternal = kind.startsWith('workspace.') || kind.startsWith('introspect.') || kind.startsWith('governance.');
+  return isInternal ? 'internal' : 'external';
 }
 
 export function encodeEmission(e: Emission): Uint8Array {

@@ -48,14 +48,17 @@ export class InstanceEnv implements Env {
     };
   }
 
-  #payload(emissionSeq: number, payloadCbor: Uint8Array): Value {
+  /**
+   * The recorded payload as this instance's own pin reads it. A leader or a waiter of the same emission may pin another
+   * receipt schema; a payload that fits theirs and not this one is none here, as any payload that does not conform.
+   */
+  #payload(emissionSeq: number, payloadCbor: Uint8Array): Value | undefined {
     const kind = this.#kindOf(emissionSeq);
     const effect = this.#catalog.effects.get(kind);
     if (effect === undefined) throw new KernelFault('state.impossible', `pinned manifest lacks effect kind ${kind}`);
     const schema = effect.def.receiptSchema;
     const read = normalizeCbor(payloadCbor, { kind: 'ref', name: schema }, this.#catalog.scope, schema);
-    if (!read.ok) throw new KernelFault('state.impossible', `a recorded payload of ${kind} does not conform`);
-    return read.value.value;
+    return read.ok ? read.value.value : undefined;
   }
 
   #kindOf(emissionSeq: number): string {

@@ -6,6 +6,8 @@ import {
   type PolicyDef,
   runBuiltinEnforcer,
   secretRefs,
+  type Type,
+  type TypeScope,
   type Value,
 } from '@worldline/air';
 import { hashOf } from '@worldline/canon';
@@ -18,13 +20,20 @@ import type { Turn } from './turn.ts';
 
 export interface EffectRequest {
   readonly kind: string;
-  /** Conforms to the params schema. */
+  /** Conforms to `paramsType`. */
   readonly params: Value;
+  readonly paramsType: ParamsType;
   readonly cap: string;
   /** 32 bytes, or undefined when the author gave none. */
   readonly idempotencyKey: Uint8Array | undefined;
   readonly origin: IntentOrigin & { readonly origin_kind: 'plan' };
   readonly cause: number;
+}
+
+/** The params schema that the origin pins; the active manifest may define another one under the same Name. */
+export interface ParamsType {
+  readonly type: Type;
+  readonly scope: TypeScope;
 }
 
 export type Denial = {
@@ -87,8 +96,9 @@ export function admit(state: WorldState, turn: Turn, effect: EffectDef, request:
     expiry_ns: grant.expiryNs,
   };
   const origin = { kind: 'plan' as const, name: request.origin.name };
-  const verdict = checkGrant(catalog, grant, effect, paramsCbor, origin, turn.stamp.logicalNowNs);
-  const secret = verdict.ok ? checkSecrets(catalog, effect, request) : undefined;
+  const call = { effectKind: request.kind, paramsCbor, paramsType: request.paramsType, origin };
+  const verdict = checkGrant(catalog, grant, call, turn.stamp.logicalNowNs);
+  const secret = verdict.ok ? checkSecrets(catalog, request) : undefined;
   const refusal = verdict.ok ? secret : verdict;
   if (refusal !== undefined) {
     turn.append({ ...decision, decision: 'deny', deny: { code: refusal.code, message: refusal.message } });
@@ -119,9 +129,12 @@ function deny(code: Denial['code'], reason: string): Admission {
 export function checkGrant(
   catalog: Catalog,
   grant: Grant,
-  effect: EffectDef,
-  paramsCbor: Uint8Array,
-  origin: { readonly kind: 'plan' | 'reducer'; readonly name: string },
+  call: {
+    readonly effectKind: string;
+    readonly paramsCbor: Uint8Array;
+    readonly paramsType: ParamsType;
+    readonly origin: { readonly kind: 'plan' | 'reducer'; readonly name: string };
+  },
   logicalNowNs: bigint,
 ): CapVerdict {
   if (grant.expiryNs !== undefined && logicalNowNs >= grant.expiryNs) {
@@ -132,22 +145,21 @@ export function checkGrant(
     grantName: grant.name,
     capSchema: catalog.caps.get(grant.cap)!.def.schema,
     capParams: grant.paramsCbor,
-    effectKind: effect.effectKind,
-    effectParams: paramsCbor,
-    paramsType: { kind: 'ref', name: effect.paramsSchema },
-    origin,
+    effectKind: call.effectKind,
+    effectParams: call.paramsCbor,
+    paramsType: call.paramsType.type,
+    origin: call.origin,
     logicalNowNs,
-    scope: catalog.scope,
+    scope: call.paramsType.scope,
   });
   return verdict ?? { ok: false, code: 'enforcer_not_found', message: `no enforcer ${grant.enforcer}` };
 }
 
 function checkSecrets(
   catalog: Catalog,
-  effect: EffectDef,
   request: EffectRequest,
 ): { readonly code: string; readonly message: string } | undefined {
-  for (const ref of secretRefs(request.params, { kind: 'ref', name: effect.paramsSchema }, catalog.scope)) {
+  for (const ref of secretRefs(request.params, request.paramsType.type, request.paramsType.scope)) {
     const label = `${ref.alias}@${ref.version}`;
     const secret = catalog.secrets.find((s) => s.alias === ref.alias && BigInt(s.version) === ref.version);
     if (secret === undefined) return { code: 'secret_unknown', message: `secret ${label} is not declared` };

@@ -23,7 +23,7 @@ export type {
   TimerIngress,
 } from './ingress.ts';
 export { ingressDigest } from './ingress-digest.ts';
-export { type EventWait, type Instance, STEP_STATE_NAMES } from './instance.ts';
+export { type Instance, STEP_STATE_NAMES } from './instance.ts';
 export { Kernel, type KernelOptions } from './kernel.ts';
 export { merkleProof, merkleRoot, merkleRootFromProof } from './merkle.ts';
 export { type PlanFailureCode, planErrorData } from './plan-end.ts';
@@ -40,3 +40,4 @@ export {
 } from './restore.ts';
 export type { ObjectSource } from './state.ts';
 export { derivedEntropy } from './turn.ts';
+export type { Wait } from './wait-index.ts';

@@ -9,6 +9,7 @@ import {
 } from '@worldline/air';
 import { type CborValue, decode, isWellFormed, utf8 } from '@worldline/canon';
 import type { WorldLimits } from './config.ts';
+import { isEffectError } from './effect-error.ts';
 import type { Ingress, PlanStartIngress } from './ingress.ts';
 
 /** Checks of what comes from outside, before anything is recorded (`kernel.md` §3.1). */
@@ -18,6 +19,7 @@ export interface Refusal {
   readonly message: string;
 }
 
+const STATUSES: ReadonlySet<string> = new Set(['ok', 'error', 'timeout']);
 const INGRESS_ID_BYTES_MAX = 200;
 const NAME_BYTES_MAX = 512;
 export const REASON_BYTES_MAX = 512;
@@ -45,8 +47,9 @@ export function checkShape(ingress: Ingress, limits: WorldLimits): Refusal | und
         return decodeError('emission_seq must be a sequence number');
       if (cost !== undefined && (cost < 0n || cost >= 2n ** 64n)) return decodeError('cost_cents must be a nat');
       if (r.signature.length > 4096) return { code: 'too_large', message: 'signature is over 4096 bytes' };
-      const texts = [r.error?.code, r.error?.message, r.error?.detail_ref].filter((t) => typeof t === 'string');
-      if (!texts.every(isWellFormed)) return decodeError('error texts must be Unicode');
+      if (!STATUSES.has(r.status)) return decodeError('status must be ok, error or timeout');
+      if (r.error !== undefined && !isEffectError({ ...r.error }))
+        return decodeError('error must be {code, message, retryable or null, detail_ref or null}');
       return checkText('adapter_id', r.adapterId, NAME_BYTES_MAX);
     }
     case 'timer':

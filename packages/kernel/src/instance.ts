@@ -2,6 +2,7 @@ import type { PlanDef, Value } from '@worldline/air';
 import type { PlanProgram } from './program.ts';
 import type { EffectErrorData, EffectStatus } from './record.ts';
 import type { UndoLog } from './undo.ts';
+import type { Wait } from './wait-index.ts';
 
 /** One run of a plan (`plans.md` §1, §14). */
 
@@ -22,14 +23,6 @@ export interface BufferedReceipt {
   readonly error?: EffectErrorData | undefined;
   readonly adapterId: string;
   readonly costCents?: bigint | undefined;
-}
-
-export interface EventWait {
-  readonly waitId: number;
-  readonly planId: number;
-  readonly stepId: string;
-  readonly schema: string;
-  readonly match?: { readonly path: string; readonly value: Uint8Array } | undefined;
 }
 
 export interface EffectHandle {
@@ -79,11 +72,10 @@ export class Instance {
   readonly receipts = new Map<number, BufferedReceipt>();
   /** Step position → emission it waits for. */
   readonly receiptWaits = new Map<number, number>();
-  readonly eventWaits = new Map<number, EventWait>();
+  readonly eventWaits = new Map<number, Wait>();
   wakes: readonly Wake[] = [];
   /** Cause of what the current run appends (`kernel.md` §8.2). */
   cause = 0;
-  ended = false;
   schedule: Schedule | undefined;
   /** Hash of the stored node while nothing has changed since. */
   nodeHash: Uint8Array | undefined;
@@ -115,15 +107,6 @@ export class Instance {
     undo.push(() => {
       this.states[step] = before;
     });
-  }
-
-  /** Steps that still hold a wait, for diagnostics. */
-  waitingSteps(): readonly number[] {
-    const steps: number[] = [];
-    this.states.forEach((state, i) => {
-      if (state === WAITING) steps.push(i);
-    });
-    return steps;
   }
 }
 

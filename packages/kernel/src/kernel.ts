@@ -17,16 +17,18 @@ import type {
 } from './ingress.ts';
 import { ingressDigest } from './ingress-digest.ts';
 import { type CheckedStart, checkShape, checkStart, isRefusal, REASON_BYTES_MAX, type Refusal } from './input.ts';
-import type { EventWait, Instance } from './instance.ts';
+import type { Instance } from './instance.ts';
 import { endWithFailure } from './plan-end.ts';
 import { runInstance } from './plan-run.ts';
 import { eventHash, publish, startInstance } from './publish.ts';
 import { type AcceptedReceipt, acceptReceipt, bindReceipt, deliverReceipt, timerReceipt } from './receive.ts';
-import type { JournalRecord } from './record.ts';
+import type { JournalRecord, RecordKind } from './record.ts';
 import { RESERVED_SCHEMAS } from './reserved.ts';
 import { snapshotRoot } from './snapshot.ts';
 import { type ObjectSource, WorldState } from './state.ts';
 import { Runaway, type Stamp, Turn } from './turn.ts';
+import type { Wait } from './wait-index.ts';
+import { isHash32, isMap } from './wire.ts';
 
 export interface KernelOptions {
   readonly objects: ObjectSource;
@@ -52,7 +54,10 @@ export class Kernel {
   #replayedEpoch: number | undefined;
   /** Tentative batches, oldest first: how to take each back. */
   readonly #tentative: { readonly turn: Turn | undefined; readonly before: Position }[] = [];
-  #snapshotTaken: Uint8Array | undefined;
+  /** A snapshot batch is tentative: once it is accepted, its nodes are known to be stored. */
+  #isSnapshotTaken = false;
+  /** What `snapshot` computed last. */
+  #digest: { readonly ref: Uint8Array; readonly height: number } | undefined;
 
   readonly #residentMax: number;
 
@@ -157,7 +162,7 @@ export class Kernel {
   }
 
   /** Outstanding event waits, by wait id. */
-  waits(): readonly EventWait[] {
+  waits(): readonly Wait[] {
     return [...this.instances()].flatMap((i) => [...i.eventWaits.values()]).sort((a, b) => a.waitId - b.waitId);
   }
 
@@ -181,7 +186,9 @@ export class Kernel {
     const effect = this.#state.catalog.effects.get(kind)?.def;
     if (grant === undefined) return { ok: false, code: 'cap.grant_missing', message: `no grant ${grantName}` };
     if (effect === undefined) return { ok: false, code: 'effect.kind_unsupported', message: `no effect kind ${kind}` };
-    return checkGrant(this.#state.catalog, grant, effect, paramsCbor, origin, this.#state.logicalNowNs);
+    const paramsType = { type: { kind: 'ref', name: effect.paramsSchema }, scope: this.#state.catalog.scope } as const;
+    const call = { effectKind: kind, paramsCbor, paramsType, origin };
+    return checkGrant(this.#state.catalog, grant, call, this.#state.logicalNowNs);
   }
 
   // Snapshots
@@ -195,6 +202,7 @@ export class Kernel {
   snapshot(): { readonly ref: Uint8Array; readonly objects: readonly StoredObject[] } {
     if (this.#tentative.length > 0) throw new Error('a snapshot is taken only when every batch is accepted');
     const ref = snapshotRoot(this.#state);
+    this.#digest = { ref, height: this.#state.height };
     return { ref, objects: [...this.#state.unsaved.values()] };
   }
 
@@ -205,9 +213,9 @@ export class Kernel {
     if (count > this.#tentative.length)
       throw new Error(`${count} batches accepted, ${this.#tentative.length} are tentative`);
     this.#tentative.splice(0, count);
-    if (this.#tentative.length === 0 && this.#snapshotTaken !== undefined) {
+    if (this.#tentative.length === 0 && this.#isSnapshotTaken) {
       this.#state.unsaved.clear();
-      this.#snapshotTaken = undefined;
+      this.#isSnapshotTaken = false;
       this.#state.releaseIdle(this.#residentMax);
     }
   }
@@ -227,7 +235,7 @@ export class Kernel {
       this.#state.cursor = before.cursor;
     }
     this.#tentative.length = 0;
-    this.#snapshotTaken = undefined;
+    this.#isSnapshotTaken = false;
   }
 
   // Applying
@@ -238,7 +246,12 @@ export class Kernel {
    * @throws KernelFault for world faults, and Error for a caller's bug (a second genesis, entropy of wrong length).
    */
   apply(ingress: Ingress, proposal: StampProposal): Applied {
-    if (ingress.kind === 'snapshot') return this.#applySnapshot(ingress);
+    if (ingress.kind === 'snapshot') {
+      const digest = this.#digest;
+      if (digest?.height !== this.#state.height || !bytesEqual(digest.ref, ingress.snapshotRef))
+        throw new Error('a snapshot is journaled at the height it was taken at');
+      return this.#applySnapshot(ingress);
+    }
     if (ingress.kind === 'genesis') throw new Error('a world has one genesis');
     const stamp = this.#stamp(proposal);
     const shape = checkShape(ingress, this.#state.config.limits);
@@ -287,7 +300,7 @@ export class Kernel {
         return this.#settle(ingress, stamp, (turn) => this.#cancel(turn, ingress));
       case 'pin': {
         const data = encode({ add: [...ingress.add], remove: [...ingress.remove] });
-        return this.#settle(ingress, stamp, (turn) => this.#custom(turn, 'sys/pin', data));
+        return this.#settle(ingress, stamp, (turn) => this.#custom(turn, PIN_TAG, data));
       }
       case 'manifest': {
         const refusal = this.#manifestRefusal(ingress);
@@ -301,6 +314,9 @@ export class Kernel {
         if (config === undefined || !config.ok) {
           const why = config === undefined ? 'is not in the store' : `is unreadable: ${config.failure.message}`;
           return refuse({ code: 'config.invalid', message: `config ${hashText(ingress.configHash)} ${why}` });
+        }
+        if (config.value.require_policy && this.#state.catalog.policy === undefined) {
+          return refuse({ code: 'policy.required', message: 'the active manifest names no default policy' });
         }
         return this.#settle(ingress, stamp, (turn) => this.#switchConfig(turn, ingress.configHash), {
           index: { configHash: ingress.configHash },
@@ -316,7 +332,9 @@ export class Kernel {
     if (!bytesEqual(ingress.manifestBase, active)) {
       return { code: 'governance.base_stale', message: `the active manifest is ${hashText(active)}` };
     }
-    const loaded = loadStored(ingress.manifestHash, (hash) => this.#state.objects.get(hash));
+    const loaded = loadStored(ingress.manifestHash, (hash) => this.#state.objects.get(hash), {
+      requirePolicy: this.#state.config.require_policy,
+    });
     if (loaded.ok) return undefined;
     const first = loaded.failure[0];
     return {
@@ -496,10 +514,8 @@ export class Kernel {
 
   #custom(turn: Turn, tag: string, data: Uint8Array): void {
     turn.append({ record_kind: 'custom', tag, data });
-    if (tag !== 'sys/pin') return;
-    const decoded = decode(data);
-    if (!decoded.ok) return;
-    const { add, remove } = decoded.value as { add: Uint8Array[]; remove: Uint8Array[] };
+    if (tag !== PIN_TAG) return;
+    const { add, remove } = readPins(data)!;
     const kept = this.#state.pinnedRoots.filter((h) => ![...add, ...remove].some((other) => bytesEqual(h, other)));
     const added = add.filter((h, i) => add.findIndex((other) => bytesEqual(h, other)) === i);
     turn.undo.assign(this.#state, 'pinnedRoots', [...kept, ...added].sort(compareBytes));
@@ -560,7 +576,8 @@ export class Kernel {
 
   /** @param remember - whether its `ingress_id` becomes known. */
   #reject(ingress: Ingress, stamp: Stamp, refusal: Refusal, remember: boolean, pending?: Emission): Applied {
-    const turn = this.#newTurn(stamp);
+    // One record always fits, whatever the limits are: a refusal is never refused.
+    const turn = new Turn(this.#state.height, stamp, 1);
     const wellFormed = checkShape(ingress, this.#state.config.limits) === undefined;
     turn.append({
       record_kind: 'ingress_rejected',
@@ -667,7 +684,7 @@ export class Kernel {
     for (const record of records) turn.append(record);
     const batch = this.#seal({ kind: 'snapshot' }, undefined, turn.entries, { index });
     this.#tentative.push({ turn, before });
-    this.#snapshotTaken = ingress.snapshotRef;
+    this.#isSnapshotTaken = true;
     const outcome: Outcome = { kind: 'applied', firstSeq: height, lastSeq: batch.lastSeq };
     return { outcome, batch, records, objects: [] };
   }
@@ -683,7 +700,7 @@ export class Kernel {
   ): Applied {
     const state = this.#state;
     const before = this.#position();
-    const turn = this.#newTurn(stamp);
+    const turn = new Turn(state.height, stamp, 1);
     turn.append({ record_kind: 'manifest', manifest_hash: ingress.manifestHash, config_hash: ingress.configHash });
     state.logicalNowNs = stamp.logicalNowNs;
     state.lastNowNs = stamp.nowNs;
@@ -712,28 +729,53 @@ export class Kernel {
 
   #replayRoot(body: BatchBody, records: readonly JournalRecord[]): Result<Applied> {
     const root = records[0];
-    if (root === undefined) return ok(this.#replayEmpty(body));
+    const { kind } = body.ingress;
+    if (root === undefined) {
+      return kind === 'seal' || kind === 'skip'
+        ? ok(this.#replayEmpty(body))
+        : corrupt(`batch at ${body.firstSeq} is empty, which none of ${kind} is`);
+    }
+    if (!(INGRESS_OF_ROOT[root.record_kind] ?? []).includes(kind))
+      return corrupt(`batch at ${body.firstSeq}: ${root.record_kind} is no root of ${kind}`);
     if (root.record_kind === 'snapshot') {
       return ok(this.#applySnapshot({ kind: 'snapshot', snapshotRef: root.snapshot_ref, promote: records.length > 1 }));
     }
     const stamp = body.stamp;
     if (stamp === undefined) return corrupt(`batch at ${body.firstSeq} has no stamp`);
-    if (root.record_kind === 'ingress_rejected') return ok(this.#replayRejected(body, root, stamp));
+    if (!bytesEqual(stamp.manifestHash, this.#state.catalog.manifestHash))
+      return corrupt(`batch at ${body.firstSeq} is stamped with a manifest that is not active`);
+    if (stamp.logicalNowNs < this.#state.logicalNowNs)
+      return corrupt(`batch at ${body.firstSeq}: logical time goes back`);
+    if (root.record_kind === 'ingress_rejected') {
+      return root.ingress_kind === kind
+        ? ok(this.#replayRejected(body, root, stamp))
+        : corrupt(`batch at ${body.firstSeq} rejects ${root.ingress_kind} as ${kind}`);
+    }
     const again = (run: (turn: Turn) => void): Result<Applied> => {
       const turn = this.#newTurn(stamp);
-      run(turn);
-      this.#drain(turn);
+      try {
+        run(turn);
+        this.#drain(turn);
+      } catch (error) {
+        if (!(error instanceof Runaway)) throw error;
+        return corrupt(`batch at ${body.firstSeq} is over the limits of this world`);
+      }
       return ok(this.#close(turn, body.ingress, appliedOutcome(turn), true));
     };
     switch (root.record_kind) {
-      case 'domain_event':
+      case 'domain_event': {
+        const { schema, value: valueCbor, key, origin, ingress_id } = root;
+        // Inbox messages need a route, and there are none before reducers.
+        if (origin !== 'external') return corrupt(`event at ${body.firstSeq} has origin ${origin}`);
+        if (!this.#state.catalog.schemas.has(schema)) return corrupt(`event at ${body.firstSeq}: unknown ${schema}`);
         return again((turn) => {
-          const { schema, value: valueCbor, key, origin, ingress_id, source } = root;
-          publish(this.#state, turn, { schema, valueCbor, key }, { origin, ingress_id, source });
+          publish(this.#state, turn, { schema, valueCbor, key }, { origin, ingress_id });
         });
+      }
       case 'effect_receipt': {
         const emission = this.#state.emissions.get(root.emission_seq);
-        if (emission === undefined) return corrupt(`receipt at ${body.firstSeq} settles no open emission`);
+        if (emission === undefined || !bytesEqual(emission.intentHash, root.intent_hash))
+          return corrupt(`receipt at ${body.firstSeq} settles no open emission`);
         const { record_kind: _, disposition: __, ...receipt } = root;
         return again((turn) => deliverReceipt(this.#state, turn, emission, receipt as AcceptedReceipt));
       }
@@ -762,6 +804,8 @@ export class Kernel {
           });
         });
       case 'custom':
+        if (root.tag === PIN_TAG && readPins(root.data) === undefined)
+          return corrupt(`${PIN_TAG} at ${body.firstSeq} is not {add, remove}`);
         return again((turn) => this.#custom(turn, root.tag, root.data));
       case 'governance': {
         const { manifest_hash_new: manifestHash, manifest_base: manifestBase, patch_hash: patchHash, actor } = root;
@@ -777,8 +821,8 @@ export class Kernel {
 
   #replayEmpty(body: BatchBody): Applied {
     const before = this.#position();
-    this.#state.cursor = body.cursor;
-    const batch = this.#seal(body.ingress, body.stamp, [], {});
+    this.#state.cursor = body.ingress.inboxSeq ?? this.#state.cursor;
+    const batch = this.#seal(body.ingress, undefined, [], {});
     this.#tentative.push({ turn: undefined, before });
     return { outcome: { kind: 'skipped' }, batch, records: [], objects: [] };
   }
@@ -788,7 +832,7 @@ export class Kernel {
     root: Extract<JournalRecord, { record_kind: 'ingress_rejected' }>,
     stamp: Stamp,
   ): Applied {
-    const turn = this.#newTurn(stamp);
+    const turn = new Turn(this.#state.height, stamp, 1);
     turn.append(root);
     // A conflict leaves the first ingress of that id known.
     return this.#close(turn, body.ingress, appliedOutcome(turn), root.code !== 'ingress.conflict');
@@ -815,6 +859,32 @@ interface Position {
   readonly cursor: Uint8Array;
 }
 
+/** Which ingress a batch that begins with this record consumed; records that begin none are not listed. */
+const INGRESS_OF_ROOT: { readonly [kind in RecordKind]?: readonly string[] } = {
+  domain_event: ['event'],
+  effect_receipt: ['receipt', 'timer'],
+  plan_start: ['plan_start'],
+  plan_cancel: ['control'],
+  custom: ['control'],
+  governance: ['control'],
+  manifest: ['genesis', 'control'],
+  ingress_rejected: ['event', 'inbox', 'receipt', 'timer', 'plan_start', 'control'],
+  snapshot: ['snapshot'],
+};
+
+const PIN_TAG = 'sys/pin';
+const PIN_MEMBERS: ReadonlySet<string> = new Set(['add', 'remove']);
+
+function readPins(
+  data: Uint8Array,
+): { readonly add: readonly Uint8Array[]; readonly remove: readonly Uint8Array[] } | undefined {
+  const decoded = decode(data);
+  if (!decoded.ok || !isMap(decoded.value, PIN_MEMBERS)) return undefined;
+  const { add, remove } = decoded.value;
+  const areHashes = (list: typeof add): list is readonly Uint8Array[] => Array.isArray(list) && list.every(isHash32);
+  return areHashes(add) && areHashes(remove) ? { add, remove } : undefined;
+}
+
 const EARLY_TOLERANCE_NS = 1_000_000_000n;
 
 const NO_STAMP: Stamp = { nowNs: 0n, logicalNowNs: 0n, entropy: new Uint8Array(64), manifestHash: ZERO_CHAIN };
@@ -828,9 +898,11 @@ export function genesisState(
   objects: ObjectSource,
   ingress: { readonly manifestHash: Uint8Array; readonly configHash: Uint8Array },
 ): Result<WorldState, readonly Diagnostic[]> {
-  const catalog = loadStored(ingress.manifestHash, (hash) => objects.get(hash));
-  if (!catalog.ok) return catalog;
   const config = readConfig(objects, ingress.configHash);
+  const catalog = loadStored(ingress.manifestHash, (hash) => objects.get(hash), {
+    requirePolicy: config.require_policy,
+  });
+  if (!catalog.ok) return catalog;
   return ok(new WorldState(objects, catalog.value, config, ingress.configHash, ZERO_CHAIN));
 }
 

@@ -112,6 +112,5 @@ function retire(state: WorldState, turn: Turn, instance: Instance): void {
   state.touch(instance, turn.undo);
   for (const wait of instance.eventWaits.values()) state.removeWait(wait, turn.undo);
   turn.undo.assign(instance, 'wakes', []);
-  turn.undo.assign(instance, 'ended', true);
   state.removeInstance(instance, turn.undo);
 }

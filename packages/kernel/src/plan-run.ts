@@ -19,7 +19,6 @@ import { InstanceEnv } from './env.ts';
 import { admit, admitsPlans } from './gate.ts';
 import {
   COMPLETED,
-  type EventWait,
   type Instance,
   makeSchedule,
   READY,
@@ -34,6 +33,7 @@ import { publish } from './publish.ts';
 import { RESERVED_SCHEMAS } from './reserved.ts';
 import type { WorldState } from './state.ts';
 import type { Turn } from './turn.ts';
+import type { Wait } from './wait-index.ts';
 
 /** Runs one instance until it parks or ends (`plans.md` §6.2). */
 export function runInstance(state: WorldState, turn: Turn, instance: Instance): void {
@@ -208,8 +208,9 @@ class PlanRun {
     const effect = this.#state.catalog.effects.get(step.kind)?.def;
     if (effect === undefined) this.#failAt(i, 'effect_invalid', 'kind', 'effect.kind_unsupported');
     if (!admitsPlans(effect)) this.#failAt(i, 'effect_invalid', 'kind', 'effect.origin_denied');
-    const schema = this.#pinned.effects.get(step.kind)?.def.paramsSchema ?? effect.paramsSchema;
-    const params = conform(evaluated, ref(schema), this.#pinned.scope, schema);
+    const schema = this.#pinned.effects.get(step.kind)!.def.paramsSchema;
+    const paramsType = { type: ref(schema), scope: this.#pinned.scope };
+    const params = conform(evaluated, paramsType.type, paramsType.scope, schema);
     if (!params.ok) this.#failAt(i, 'effect_invalid', 'params', params.failure[0]!.code);
     const idempotencyKey = keyValue === undefined ? undefined : keyBytes(keyValue);
     if (idempotencyKey === null) this.#failAt(i, 'effect_invalid', 'idempotency_key', 'idempotency.invalid');
@@ -217,6 +218,7 @@ class PlanRun {
     const admission = admit(this.#state, this.#turn, effect, {
       kind: step.kind,
       params: params.value,
+      paramsType,
       cap: step.cap,
       idempotencyKey,
       origin: { origin_kind: 'plan', name: this.#plan.name, plan_id: this.#instance.id, step_id: step.id },
@@ -265,7 +267,7 @@ class PlanRun {
     }
     const waitId = this.#state.nextWaitId;
     this.#turn.undo.assign(this.#state, 'nextWaitId', waitId + 1);
-    const entry: EventWait = {
+    const entry: Wait = {
       waitId,
       planId: this.#instance.id,
       stepId: step.id,
@@ -278,14 +280,15 @@ class PlanRun {
   }
 
   /** The field and the fixed value that an index may compare (`kernel.md` §6.5). */
-  #match(i: number): EventWait['match'] {
+  #match(i: number): Wait['match'] {
     const candidate = this.#program.waits.get(i)!.match;
     if (candidate === undefined) return undefined;
     // A local given at the start may still be bound by its step while the wait is open; then its value is not fixed.
     const states = this.#instance.states;
     if (candidate.binders.some((b) => states[b] !== COMPLETED && states[b] !== SKIPPED)) return undefined;
     const value = evaluate(candidate.value, this.#env);
-    return value.ok ? { path: candidate.path.join('.'), value: encodeValue(value.value) } : undefined;
+    if (!value.ok || !isData(value.value)) return undefined;
+    return { path: candidate.path.join('.'), value: encodeValue(value.value) };
   }
 
   #wait(i: number): void {
@@ -403,6 +406,25 @@ class PlanRun {
 
 function ref(name: string): Type {
   return { kind: 'ref', name };
+}
+
+/** Handles and receipts have no encoding (`expressions.md` §13.2), so no index can hold them; no event equals them. */
+function isData(value: Value): boolean {
+  switch (value.kind) {
+    case 'receipt':
+    case 'handle':
+      return false;
+    case 'list':
+      return value.items.every(isData);
+    case 'map':
+      return value.entries.every(([, item]) => isData(item));
+    case 'record':
+      return [...value.fields.values()].every(isData);
+    case 'variant':
+      return isData(value.value);
+    default:
+      return true;
+  }
 }
 
 /** The 32 bytes of an idempotency key (`values.md` §8); null when the value is none. */

@@ -34,15 +34,11 @@ export interface WaitProgram {
 }
 
 export interface PlanProgram {
-  readonly plan: PlanDef;
-  readonly indexOf: ReadonlyMap<string, number>;
   /** Explicit edges into each step, in declaration order. */
   readonly incoming: readonly (readonly IncomingEdge[])[];
   /** Steps that must settle before this one is decided: explicit and data predecessors, without duplicates. */
   readonly predecessors: readonly (readonly number[])[];
   readonly successors: readonly (readonly number[])[];
-  /** Emitting step of each effect handle. */
-  readonly emitterOf: ReadonlyMap<string, number>;
   readonly invariants: readonly InvariantProgram[];
   /** For `await_event` steps. */
   readonly waits: ReadonlyMap<number, WaitProgram>;
@@ -87,12 +83,9 @@ function compile(plan: PlanDef): PlanProgram {
     for (const from of set) successors[from]!.push(to);
   });
   return {
-    plan,
-    indexOf,
     incoming,
     predecessors: predecessors.map((set) => [...set]),
     successors,
-    emitterOf,
     invariants: plan.invariants.map((expr) => compileInvariant(expr, indexOf)),
     waits,
     hasOutput: plan.output !== undefined,

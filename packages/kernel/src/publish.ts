@@ -13,7 +13,7 @@ import {
 import { bytesEqual, compareUtf8, hashOf, sha256 } from '@worldline/canon';
 import { InstanceEnv } from './env.ts';
 import { KernelFault } from './fault.ts';
-import { type EventWait, Instance } from './instance.ts';
+import { Instance } from './instance.ts';
 import { endWithFailure } from './plan-end.ts';
 import type { DomainEvent } from './record.ts';
 import type { WorldState } from './state.ts';
@@ -79,7 +79,7 @@ function wakeWaiters(state: WorldState, turn: Turn, schema: string, event: Value
     return at.ok ? encodeValue(at.value) : undefined;
   };
   const active = state.catalog.schemas.get(schema)!.hash;
-  for (const wait of state.waits.candidates(schema, valueAt) as readonly EventWait[]) {
+  for (const wait of state.waits.candidates(schema, valueAt)) {
     const instance = state.instance(wait.planId);
     if (instance === undefined) throw new KernelFault('state.impossible', `wait ${wait.waitId} has no instance`);
     const pinned = state.catalogFor(instance.manifestHash);

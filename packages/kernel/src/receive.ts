@@ -36,10 +36,7 @@ export function bindReceipt(state: WorldState, intentHash: Uint8Array, emissionS
     // Every seq below head is past: whatever it was, it is not open any more.
     if (emissionSeq < state.height) return { kind: 'duplicate' };
   }
-  const settled = state.receiptsRecent.some(
-    (r) => bytesEqual(r.intentHash, intentHash) && (emissionSeq === undefined || r.emissionSeq === emissionSeq),
-  );
-  if (settled) return { kind: 'duplicate' };
+  if (state.receiptsRecent.some((r) => bytesEqual(r.intentHash, intentHash))) return { kind: 'duplicate' };
   return { kind: 'refused', refusal: { code: 'receipt.unknown', message: 'no open emission has this intent' } };
 }
 

@@ -68,10 +68,6 @@ export class IngressMemory {
   #next = 0;
   #chunkHashes = new Map<number, Uint8Array>();
 
-  get next(): number {
-    return this.#next;
-  }
-
   find(ingressId: string): KnownIngress | undefined {
     const n = this.#byId.get(ingressId);
     return n === undefined ? undefined : this.#entries.get(n);

@@ -1,14 +1,5 @@
-import {
-  type CborValue,
-  decodeCanonical,
-  encode,
-  type Failure,
-  fail,
-  ok,
-  parseHashText,
-  type Result,
-  utf8,
-} from '@worldline/canon';
+import { type CborValue, decodeCanonical, encode, type Failure, fail, ok, type Result, utf8 } from '@worldline/canon';
+import { isEffectError } from './effect-error.ts';
 import type { JournalRecord, RecordKind } from './record.ts';
 import { isBytes, isCount, isHash32, isMap, isText, isTextMap, isU64, type TextMap } from './wire.ts';
 
@@ -34,7 +25,6 @@ const oneOf = (...texts: readonly string[]): Check => {
 };
 
 const isU32: Check = (value) => isCount(value) && value <= 0xffff_ffff;
-const isKey32: Check = isHash32;
 const isBytesMap: Check = (value) => isTextMap(value) && Object.values(value).every(isBytes);
 const isReason: Check = (value) => isText(value) && utf8(value).length <= REASON_BYTES_MAX;
 
@@ -50,16 +40,6 @@ const isOrigin: Check = (value) => {
     value.origin_kind === 'reducer' && isMap(value, REDUCER_ORIGIN) && (value.key === undefined || isBytes(value.key))
   );
 };
-
-const ERROR_MEMBERS: ReadonlySet<string> = new Set(['code', 'message', 'retryable', 'detail_ref']);
-
-/** `sys/EffectError@1` as data: all members there, absent options null. */
-const isEffectError: Check = (value) =>
-  isMap(value, ERROR_MEMBERS) &&
-  isText(value.code) &&
-  isText(value.message) &&
-  (value.retryable === null || typeof value.retryable === 'boolean') &&
-  (value.detail_ref === null || (isText(value.detail_ref) && parseHashText(value.detail_ref) !== undefined));
 
 const DENY_MEMBERS: ReadonlySet<string> = new Set(['code', 'message']);
 const isDeny: Check = (value) => isMap(value, DENY_MEMBERS) && isText(value.code) && isText(value.message);
@@ -88,7 +68,7 @@ const SHAPES: { readonly [Kind in RecordKind]: Shape } = {
       kind: isText,
       cap_name: isText,
       params_cbor: isBytes,
-      idempotency_key: isKey32,
+      idempotency_key: isHash32,
       origin: isOrigin,
       cause: isCount,
     },

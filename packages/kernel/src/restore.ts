@@ -1,6 +1,7 @@
 import { loadStored } from '@worldline/air';
 import { bytesEqual, decode, fail, hashText, ok, type Result, sha256, toHex } from '@worldline/canon';
 import { decodeBatchBody } from './body.ts';
+import { nextChain } from './chain.ts';
 import { decodeEmission, type Emission } from './emission.ts';
 import { KernelFault } from './fault.ts';
 import { HashIndex } from './hash-index.ts';
@@ -131,6 +132,9 @@ function replayBatch(kernel: Kernel, options: RestoreOptions, batch: RecordedBat
   const body = decoded.value;
   if (body.firstSeq !== kernel.head.height)
     return corrupt(`batch begins at ${body.firstSeq}, ${kernel.head.height} expected`);
+  // Before anything is fed: damage is damage, whatever it would have led to.
+  if (!bytesEqual(nextChain(kernel.head.chain, batch.body), batch.chain))
+    return corrupt(`chain broken at ${body.firstSeq}`);
   const records: JournalRecord[] = [];
   for (const entry of body.entries) {
     const record = decodeRecord(entry);
@@ -146,7 +150,6 @@ function replayBatch(kernel: Kernel, options: RestoreOptions, batch: RecordedBat
   if (!applied.ok) return applied;
   const produced = applied.value.batch!;
   if (!bytesEqual(produced.body, batch.body)) return difference(body.firstSeq, body.entries, produced.body, batch.body);
-  if (!bytesEqual(produced.chain, batch.chain)) return corrupt(`chain broken at ${body.firstSeq}`);
   kernel.accept(1);
   options.onBatch?.({ firstSeq: body.firstSeq, records, logicalNowNs: body.stamp?.logicalNowNs });
   return ok(undefined);
@@ -221,7 +224,6 @@ function stateOf(objects: ObjectSource, base: RestoreBase, chain: Uint8Array, cu
     return corrupt(`manifest ${hashText(root.manifest_hash)}: ${catalog.failure[0]?.code ?? 'does not load'}`);
 
   const state = new WorldState(objects, catalog.value, readConfig(objects, root.config_hash), root.config_hash, chain);
-  const get = (hash: Uint8Array): Uint8Array => state.read(hash);
   state.cursor = cursor;
   state.height = root.height;
   state.logicalNowNs = BigInt(root.logical_now_ns);
@@ -231,28 +233,28 @@ function stateOf(objects: ObjectSource, base: RestoreBase, chain: Uint8Array, cu
   state.adopt({
     plans: IdIndex.load<InstanceSlot>(
       root.plans.root,
-      get,
+      state.lookup,
       (value) => ({ instance: undefined, hash: value as Uint8Array }),
       state.encodeSlot,
     ),
     emissions: IdIndex.load<Emission>(
       root.emissions.root,
-      get,
-      (value) => decodeEmission(get(value as Uint8Array)),
+      state.lookup,
+      (value) => decodeEmission(state.read(value as Uint8Array)),
       state.encodeEmissionLeaf,
     ),
     byIntent: HashIndex.load<number>(
       root.emissions.by_intent,
-      get,
+      state.lookup,
       (value) => value as number,
       (seq) => seq,
     ),
-    waits: WaitIndex.load(root.waits.root, get, root.waits.schemas),
+    waits: WaitIndex.load(root.waits.root, state.lookup, root.waits.schemas),
   });
   const recent = decodeNode<{
     receipts: [Uint8Array, number][];
     plan_results: { plan_name: string; plan_id: number; output_schema: string; value_cbor: Uint8Array }[];
-  }>(get(root.recent));
+  }>(state.read(root.recent));
   state.receiptsRecent = new Ring<SettledReceipt>(
     512,
     recent.receipts.map(([intentHash, emissionSeq]) => ({ intentHash, emissionSeq })),
@@ -270,7 +272,7 @@ function stateOf(objects: ObjectSource, base: RestoreBase, chain: Uint8Array, cu
     root.ingress_recent.next,
     root.ingress_recent.chunks.map((hash) => ({
       hash,
-      entries: decodeNode<[string, number, Uint8Array][]>(get(hash)).map(
+      entries: decodeNode<[string, number, Uint8Array][]>(state.read(hash)).map(
         ([ingressId, firstSeq, digest]): KnownIngress => ({ ingressId, firstSeq, digest }),
       ),
     })),

@@ -6,11 +6,11 @@ import { type Emission, encodeEmission } from './emission.ts';
 import { KernelFault } from './fault.ts';
 import { HashIndex } from './hash-index.ts';
 import { IdIndex } from './id-index.ts';
-import type { EventWait, Instance } from './instance.ts';
+import type { Instance } from './instance.ts';
 import { decodeInstance, encodeInstance } from './instance-node.ts';
 import { IngressMemory, type RecentPlanResult, Ring, type SettledReceipt } from './recent.ts';
 import type { UndoLog } from './undo.ts';
-import { WaitIndex } from './wait-index.ts';
+import { type Wait, WaitIndex } from './wait-index.ts';
 
 /** Content-addressed objects, read synchronously. A missing one is a world fault (`kernel.md` §16). */
 export interface ObjectSource {
@@ -151,11 +151,17 @@ export class WorldState {
     }
   }
 
+  /** Bytes of a stored node. @throws KernelFault `object.missing`, or `object.corrupt` when they are others. */
   read(hash: Uint8Array): Uint8Array {
-    const bytes = this.objects.get(hash) ?? this.unsaved.get(toHex(hash))?.bytes;
+    const bytes = this.lookup(hash);
     if (bytes === undefined) throw new KernelFault('object.missing', hashText(hash));
+    if (!bytesEqual(sha256(bytes), hash)) throw new KernelFault('object.corrupt', `${hashText(hash)} has other bytes`);
     return bytes;
   }
+
+  /** As `read`, for readers that check what they get. */
+  readonly lookup = (hash: Uint8Array): Uint8Array | undefined =>
+    this.objects.get(hash) ?? this.unsaved.get(toHex(hash))?.bytes;
 
   /** Marks an instance's node as changed and the instance as recently used. */
   touch(instance: Instance, undo: UndoLog): void {
@@ -186,12 +192,12 @@ export class WorldState {
     });
   }
 
-  addWait(wait: EventWait, undo: UndoLog): void {
+  addWait(wait: Wait, undo: UndoLog): void {
     this.waits.add(wait);
     undo.push(() => this.waits.remove(wait));
   }
 
-  removeWait(wait: EventWait, undo: UndoLog): void {
+  removeWait(wait: Wait, undo: UndoLog): void {
     this.waits.remove(wait);
     undo.push(() => this.waits.add(wait));
   }
