@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Catalog } from '@worldline/air';
-import { bytesEqual, encode, ok, toHex } from '@worldline/canon';
+import { bytesEqual, ok, toHex } from '@worldline/canon';
 import { dueWallNs, type EmittedRow, type Emission, type Kernel, type TimerRow, timerDueNs } from '@worldline/kernel';
 import type { AcquireAnswer, Clock, EffectAdapter, GuardedHttp, Logger, Store } from '@worldline/ports';
 import { ApprovalTracker } from './approvals.ts';
@@ -10,6 +10,7 @@ import { defaultHostConfig, type Environment, type HostConfig } from './config.t
 import { Dispatcher, type HostEvent } from './dispatcher.ts';
 import { type Answer, type HostFailure, refuse } from './failure.ts';
 import { InboxReader } from './inbox-reader.ts';
+import { decodeStoredBatch, readBatches } from './journal-read.ts';
 import type { HostKey } from './keys.ts';
 import { isSkewed, Lease, LEASE_TIMES, type LeaseTimes } from './lease.ts';
 import { silentLogger } from './log.ts';
@@ -243,12 +244,18 @@ async function reconcile(
   kernel: Kernel,
   now: { readonly nowNs: bigint; readonly logicalNowNs: bigint },
 ): Promise<HostFailure | undefined> {
+  const known = new Set((await store.outbox.list(worldId)).map((row) => row.emissionSeq));
   const emitted: EmittedRow[] = [];
   const timers: TimerRow[] = [];
   for (const emission of kernel.pending()) {
     const { emissionSeq, intentHash, kind } = emission;
-    if (emission.class === 'external') emitted.push({ emissionSeq, intentHash, kind, request: requestOf(emission) });
-    else if (emission.class === 'timer') timers.push({ emissionSeq, intentHash, dueWallNs: dueWallNs(now, timerDueNs(emission)) });
+    if (emission.class === 'external') {
+      // A row that is there is kept as it is; only a missing one needs its request.
+      const request = known.has(emissionSeq) ? NO_REQUEST : await intentPayload(store, worldId, emissionSeq);
+      emitted.push({ emissionSeq, intentHash, kind, request });
+    } else if (emission.class === 'timer') {
+      timers.push({ emissionSeq, intentHash, dueWallNs: dueWallNs(now, timerDueNs(emission)) });
+    }
   }
   const answer = await store.outbox.reconcile(worldId, epoch, emitted, timers);
   if (answer.answer === 'ok') return undefined;
@@ -256,17 +263,18 @@ async function reconcile(
   return { code: 'host_error', path: [], message: `the store does not answer: ${answer.message}` };
 }
 
-/** What a row shows to executors elsewhere; this process's own reads the emission itself. */
-function requestOf(emission: Emission): Uint8Array {
-  const { origin } = emission;
-  return encode({
-    intent_hash: emission.intentHash,
-    kind: emission.kind,
-    cap_name: emission.capName,
-    params_cbor: emission.paramsCbor,
-    idempotency_key: emission.idempotencyKey,
-    origin: { ...origin },
+const NO_REQUEST = new Uint8Array(0);
+
+/** Payload of the `effect_intent` at `seq`; empty when it lies below what the store still has. */
+async function intentPayload(store: Store, worldId: string, seq: number): Promise<Uint8Array> {
+  let payload: Uint8Array = NO_REQUEST;
+  await readBatches(store, worldId, seq, (batch) => {
+    if (batch.lastSeq < seq) return true;
+    const decoded = decodeStoredBatch(batch);
+    if (decoded.ok) payload = decoded.value.body.entries[seq - batch.firstSeq] ?? NO_REQUEST;
+    return false;
   });
+  return payload;
 }
 
 async function reload(store: Store, worldId: string, lease: Lease, stamper: Stamper, clock: Clock): Promise<Kernel | HostFailure> {
