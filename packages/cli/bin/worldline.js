@@ -31,13 +31,14 @@ function pinnedNode() {
 }
 
 function runUnder(node) {
-  var started = child.spawn(node, [__filename].concat(process.argv.slice(2)), { stdio: 'inherit' });
+  var started;
   var signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
   var handlers = {};
+  // Before the start: a signal that comes at once must not end this process alone.
   signals.forEach(function (signal) {
     // Ctrl-C reaches the whole group by itself; passing it on again would count as the second, hurried one.
     handlers[signal] = function () {
-      if (signal !== 'SIGINT' || !process.stdin.isTTY) started.kill(signal);
+      if (started && (signal !== 'SIGINT' || !process.stdin.isTTY)) started.kill(signal);
     };
     try {
       process.on(signal, handlers[signal]);
@@ -45,6 +46,7 @@ function runUnder(node) {
       // A signal that this platform does not have cannot arrive either.
     }
   });
+  started = child.spawn(node, [__filename].concat(process.argv.slice(2)), { stdio: 'inherit' });
   started.on('error', function (error) {
     console.error('error[host_error]: ' + node + ' did not start: ' + error.message);
     process.exit(1);

@@ -1,6 +1,19 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensureKeys, inspectLock, openWorld, Redactor, removeLock, SecretResolver, type World, type WorldIdentity, writeLock } from '@worldline/host';
+import {
+  ensureKeys,
+  inspectLock,
+  isDeadWorker,
+  type LockState,
+  openWorld,
+  Redactor,
+  removeLock,
+  SecretResolver,
+  type World,
+  type WorldIdentity,
+  workerId,
+  writeLock,
+} from '@worldline/host';
 import type { Logger, Store } from '@worldline/ports';
 import { makeAdapters } from './adapters.ts';
 import type { Context } from './context.ts';
@@ -33,7 +46,12 @@ export async function openRunning(
   // One for adapters' own credentials and the world's secrets: what either resolves stays out of every log.
   const redactor = new Redactor();
   const secrets = new SecretResolver(
-    { env: ctx.worldEnv, dir: folder.secrets, bindings: config.secrets.bindings, placeholders: config.secrets.allowPlaceholders },
+    {
+      env: ctx.worldEnv,
+      dir: folder.secrets,
+      bindings: config.secrets.bindings,
+      placeholders: config.secrets.allowPlaceholders,
+    },
     redactor,
   );
   const { adapters, http } = await makeAdapters(config, ctx.root, ctx.worldEnv, (binding) => secrets.binding(binding));
@@ -44,7 +62,8 @@ export async function openRunning(
     http,
     receiptKey: (await ensureKeys(folder.keys)).receipts,
     config,
-    dead: before.state === 'dead' ? before.lock?.worker : undefined,
+    worker: await workerId(),
+    dead: await deadHolder(store, identity.world_id, before),
     log,
     env: ctx.worldEnv,
     secretsDir: folder.secrets,
@@ -55,15 +74,23 @@ export async function openRunning(
   if (!opened.ok) {
     if (opened.failure.code !== 'world.locked' || before.state !== 'alive') return stopWith(opened.failure);
     return stop('world.locked', `process ${before.lock.pid} runs this world`, {
-      hint: before.lock.mode === 'daemon' ? 'commands reach it without --mode batch; Ctrl-C there ends it' : 'it ends by itself; try again',
+      hint:
+        before.lock.mode === 'daemon'
+          ? 'commands reach it without --mode batch; Ctrl-C there ends it'
+          : 'it ends by itself; try again',
     });
   }
   const world = opened.value;
-  if (before.state === 'alive') ctx.out.notice(`process ${before.lock.pid} has not renewed its lease, so its lock is taken over`);
+  if (before.state === 'alive')
+    ctx.out.notice(`process ${before.lock.pid} has not renewed its lease, so its lock is taken over`);
   const lock = await writeLock(folder.lock, { mode, worker: world.worker, epoch: world.epoch });
   const daemonFile = join(folder.dir, 'daemon.json');
   if (mode === 'daemon') {
-    writeFileSync(daemonFile, `${JSON.stringify({ pid: process.pid, started_at: new Date().toISOString(), version: version() }, null, 2)}\n`, { mode: 0o600 });
+    writeFileSync(
+      daemonFile,
+      `${JSON.stringify({ pid: process.pid, started_at: new Date().toISOString(), version: version() }, null, 2)}\n`,
+      { mode: 0o600 },
+    );
   }
   return {
     world,
@@ -76,4 +103,12 @@ export async function openRunning(
       if (mode === 'daemon') rmSync(daemonFile, { force: true });
     },
   };
+}
+
+/** The lease holder, when its process is proved dead: by the lock file, or by its own name. */
+async function deadHolder(store: Store, worldId: string, lock: LockState): Promise<string | undefined> {
+  const holder = (await store.world.get(worldId))?.lease?.holder;
+  if (holder === undefined) return undefined;
+  if (lock.state === 'dead' && lock.lock?.worker === holder) return holder;
+  return (await isDeadWorker(holder)) ? holder : undefined;
 }

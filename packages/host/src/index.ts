@@ -14,21 +14,35 @@ export {
   type RetryPolicy,
   readHostConfig,
 } from './config.ts';
-export { type CreatedWorld, createWorld, type CreateWorldOptions } from './create.ts';
+export { type CreatedWorld, type CreateWorldOptions, createWorld } from './create.ts';
 export { type HostEvent, retryPauseMs } from './dispatcher.ts';
 export { type Answer, type HostFailure, refuse } from './failure.ts';
 export { readIdentity, type WorldFolder, type WorldIdentity, worldFolder, writeIdentity } from './folder.ts';
 export { uuidv7 } from './ids.ts';
-export { type Submission, submitItem, type SubmitOptions } from './inbox-client.ts';
-export { decodeInboxItem, type EncodedItem, encodeInboxItem, type InboxEnvelope, type InboxIngress } from './inbox-item.ts';
+export { type Submission, type SubmitOptions, submitItem } from './inbox-client.ts';
+export {
+  decodeInboxItem,
+  type EncodedItem,
+  encodeInboxItem,
+  type InboxEnvelope,
+  type InboxIngress,
+} from './inbox-item.ts';
 export { batchAt, collectBatches, type DecodedBatch, decodeStoredBatch, readBatches } from './journal-read.ts';
-export { type JournalProblem, type JournalReport, verifyJournal, type JournalVerifyOptions } from './journal-verify.ts';
+export { type JournalProblem, type JournalReport, type JournalVerifyOptions, verifyJournal } from './journal-verify.ts';
 export { ensureKeys, ephemeralKey, type HostKey, keyIdOf, type WorldKeys } from './keys.ts';
 export { LEASE_TIMES, type LeaseTimes } from './lease.ts';
-export { inspectLock, type LockInfo, type LockState, removeLock, writeLock } from './lock.ts';
+export {
+  inspectLock,
+  isDeadWorker,
+  type LockInfo,
+  type LockState,
+  removeLock,
+  workerId,
+  writeLock,
+} from './lock.ts';
 export { silentLogger } from './log.ts';
 export { useNativeSha256 } from './native-hash.ts';
-export { openWorld, type OpenWorldOptions } from './open.ts';
+export { type OpenWorldOptions, openWorld } from './open.ts';
 export { type AdapterFactory, loadPlugins } from './plugins.ts';
 export { AdapterRegistry, DISPATCHER_ID } from './registry.ts';
 export { type ReplayDifference, type ReplayOptions, type ReplayReport, replayVerify } from './replay.ts';
@@ -48,7 +62,7 @@ export {
 } from './requests.ts';
 export { objectSource, restoreKernel } from './restore.ts';
 export { Redactor, SecretResolver, type SecretSources } from './secrets.ts';
-export { type SignedReceipt, SIGNING_GROUP_MAX, signReceipts, type UnsignedReceipt } from './signer.ts';
+export { SIGNING_GROUP_MAX, type SignedReceipt, signReceipts, type UnsignedReceipt } from './signer.ts';
 export { entropyPool } from './stamps.ts';
 export { isReservedAdapter, ReceiptVerifier, type TrustedKey, verifyReceipt } from './verifier.ts';
 export {

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
@@ -60,6 +61,21 @@ export async function writeLock(
   return info;
 }
 
+/**
+ * Name of this process as a lease holder. It tells which process it is, so that a later one on the same machine can
+ * prove it dead although no lock file speaks of it: a crash may fall between the lease and the lock.
+ */
+export async function workerId(): Promise<string> {
+  return `${await bootId()}/${process.pid}/${await startTime(process.pid)}/${randomBytes(6).toString('hex')}`;
+}
+
+/** Whether `worker` was a process of this boot of this machine that is gone. */
+export async function isDeadWorker(worker: string): Promise<boolean> {
+  const [boot_id, pid, started_at] = worker.split('/');
+  if (boot_id !== (await bootId()) || pid === undefined || started_at === undefined || started_at === '') return false;
+  return !(await isAlive({ boot_id, pid: Number(pid), started_at }));
+}
+
 /** Removes the lock if it is still the one that `writeLock` gave. */
 export async function removeLock(path: string, own: LockInfo): Promise<void> {
   const lock = await readLock(path);
@@ -85,7 +101,7 @@ async function readLock(path: string): Promise<LockInfo | 'damaged' | undefined>
   }
 }
 
-async function isAlive(lock: LockInfo): Promise<boolean> {
+async function isAlive(lock: Pick<LockInfo, 'boot_id' | 'pid' | 'started_at'>): Promise<boolean> {
   if (lock.boot_id !== (await bootId())) return false;
   try {
     process.kill(lock.pid, 0);

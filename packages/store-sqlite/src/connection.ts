@@ -25,7 +25,9 @@ export function openForWriting(dir: string): Sql {
     const sql = connect(path, false);
     try {
       if (checkOwner(sql, path) === 'empty') create(sql, path);
-      sql.db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON');
+      sql.db.exec(
+        'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON',
+      );
       expectPragma(sql, path, 'journal_mode', 'wal');
       expectPragma(sql, path, 'synchronous', 2);
       // Bounds what a long reader lets the write-ahead log grow to.
@@ -61,7 +63,9 @@ export function openForReading(dir: string): Sql {
 
 function connect(path: string, readOnly: boolean): Sql {
   const db = new DatabaseSync(path, { readOnly, allowExtension: false });
-  db.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY`);
+  db.exec(
+    `PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY`,
+  );
   return new Sql(db);
 }
 
@@ -155,7 +159,13 @@ function openFailure(path: string, error: Error): Failure {
   const code = sqliteCode(error);
   if (code === SQLITE.NOTADB) return foreign(path).failure;
   const system = 'code' in error ? error.code : undefined;
-  if (code === SQLITE.READONLY || code === SQLITE.CANTOPEN || system === 'EACCES' || system === 'EROFS' || system === 'EPERM') {
+  if (
+    code === SQLITE.READONLY ||
+    code === SQLITE.CANTOPEN ||
+    system === 'EACCES' ||
+    system === 'EROFS' ||
+    system === 'EPERM'
+  ) {
     return {
       code: 'store.read_only',
       path: [],

@@ -1,5 +1,5 @@
-import { enqueue, trimInbox } from './write-inbox.ts';
 import { commit } from './write-commit.ts';
+import { enqueue, trimInbox } from './write-inbox.ts';
 import { putObjects } from './write-objects.ts';
 import { claim, complete, extend, reconcile, retry, start } from './write-outbox.ts';
 import { fire, rearm } from './write-timers.ts';
@@ -29,6 +29,11 @@ export const OPERATIONS = {
 
 export type OperationName = keyof typeof OPERATIONS;
 
-export type OperationArguments<K extends OperationName> = (typeof OPERATIONS)[K] extends (tx: Tx, ...args: infer A) => unknown ? A : never;
+export type OperationArguments<K extends OperationName> = (typeof OPERATIONS)[K] extends (
+  tx: Tx,
+  ...args: infer A
+) => unknown
+  ? A
+  : never;
 
 export type OperationAnswer<K extends OperationName> = ReturnType<(typeof OPERATIONS)[K]>;

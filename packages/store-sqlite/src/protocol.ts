@@ -27,4 +27,7 @@ export type Reply = { readonly id: number } & (
   | { readonly bug: string }
 );
 
-export type WriterMessage = { readonly ready: true } | { readonly failure: Failure } | { readonly replies: readonly Reply[] };
+export type WriterMessage =
+  | { readonly ready: true }
+  | { readonly failure: Failure }
+  | { readonly replies: readonly Reply[] };

@@ -1,5 +1,15 @@
 import { bytesEqual } from '@worldline/canon';
-import type { AppliedRange, DueTimer, GetAnswer, Head, InboxItem, SnapshotRow, StoredBatch, WorldRow, WorldStatus } from '@worldline/ports';
+import type {
+  AppliedRange,
+  DueTimer,
+  GetAnswer,
+  Head,
+  InboxItem,
+  SnapshotRow,
+  StoredBatch,
+  WorldRow,
+  WorldStatus,
+} from '@worldline/ports';
 import { seqBytes, seqNumber } from './inbox-seq.ts';
 import { readObjectFile, sha256 } from './object-file.ts';
 import { LAST_NS, ordinalOf, rowId } from './schema.ts';
@@ -62,7 +72,11 @@ export class Reader {
     const w = this.#number(worldId);
     if (w === undefined) return [];
     const rows = this.#sql.all('SELECT height, ref, baseline FROM snapshots WHERE w = ? ORDER BY height', w);
-    return rows.map((row) => ({ height: Number(row.height), ref: row.ref as Uint8Array, baseline: row.baseline === 1 }));
+    return rows.map((row) => ({
+      height: Number(row.height),
+      ref: row.ref as Uint8Array,
+      baseline: row.baseline === 1,
+    }));
   }
 
   head(worldId: string): Head | undefined {
@@ -93,11 +107,16 @@ export class Reader {
     let seq: number | undefined;
     let entries = 0;
     let bytes = 0;
-    const rows = this.#sql.bigIterate('SELECT * FROM batches WHERE id >= ? AND id < ? ORDER BY id', rowId(w, start), rowId(w, count));
+    const rows = this.#sql.bigIterate(
+      'SELECT * FROM batches WHERE id >= ? AND id < ? ORDER BY id',
+      rowId(w, start),
+      rowId(w, count),
+    );
     for (const row of rows) {
       const firstSeq = Number(row.first_seq);
       const lastSeq = Number(row.last_seq);
-      const isNext = ordinalOf(row.id as bigint) === ordinal++ && (seq === undefined ? firstSeq <= fromSeq : firstSeq === seq);
+      const isNext =
+        ordinalOf(row.id as bigint) === ordinal++ && (seq === undefined ? firstSeq <= fromSeq : firstSeq === seq);
       if (!isNext) return corrupt(seq ?? fromSeq);
       if (entries >= limit || bytes >= PAGE_BYTES) return { answer: 'ok', batches, next: firstSeq };
       const body = row.body as Uint8Array;
@@ -149,11 +168,17 @@ export class Reader {
     }));
   }
 
-  applied(worldId: string, seqGiven: Uint8Array): { readonly done: boolean; readonly applied?: AppliedRange | undefined } {
+  applied(
+    worldId: string,
+    seqGiven: Uint8Array,
+  ): { readonly done: boolean; readonly applied?: AppliedRange | undefined } {
     const seq = seqNumber(seqGiven);
     const world = this.#sql.get('SELECT w, inbox_cursor FROM worlds WHERE world_id = ?', worldId);
     if (world === undefined) return { done: false, applied: undefined };
-    const row = this.#sql.get('SELECT applied_first, applied_last FROM inbox WHERE id = ?', rowId(Number(world.w), seq));
+    const row = this.#sql.get(
+      'SELECT applied_first, applied_last FROM inbox WHERE id = ?',
+      rowId(Number(world.w), seq),
+    );
     const hasRange = typeof row?.applied_first === 'number';
     return {
       done: seq <= Number(world.inbox_cursor),
@@ -181,7 +206,11 @@ export class Reader {
     }));
   }
 
-  dueTimers(worldId: string, limit: number, nowNs: bigint): { readonly rows: readonly DueTimer[]; readonly nextDueWallNs: bigint | undefined } {
+  dueTimers(
+    worldId: string,
+    limit: number,
+    nowNs: bigint,
+  ): { readonly rows: readonly DueTimer[]; readonly nextDueWallNs: bigint | undefined } {
     const w = this.#number(worldId);
     if (w === undefined) return { rows: [], nextDueWallNs: undefined };
     const rows = this.#sql.bigAll(

@@ -64,7 +64,16 @@ export class Sql {
 }
 
 /** Primary result codes of SQLite (https://www.sqlite.org/rescode.html) that this store tells apart. */
-export const SQLITE = { BUSY: 5, READONLY: 8, IOERR: 10, CORRUPT: 11, FULL: 13, CANTOPEN: 14, CONSTRAINT: 19, NOTADB: 26 } as const;
+export const SQLITE = {
+  BUSY: 5,
+  READONLY: 8,
+  IOERR: 10,
+  CORRUPT: 11,
+  FULL: 13,
+  CANTOPEN: 14,
+  CONSTRAINT: 19,
+  NOTADB: 26,
+} as const;
 
 /** Primary result code of an error of `node:sqlite`; undefined for any other error. */
 export function sqliteCode(error: unknown): number | undefined {

@@ -1,5 +1,6 @@
 import { FailureError, type Result } from '@worldline/canon';
 import type { Batch, Clock, Store, StoredObject, Unavailable } from '@worldline/ports';
+import { packCommit } from './commit-message.ts';
 import { openForReading } from './connection.ts';
 import { seqNumber } from './inbox-seq.ts';
 import { sha256 } from './object-file.ts';
@@ -47,7 +48,10 @@ export async function openSqliteStore(dir: string, options: SqliteStoreOptions =
   }
   try {
     const reader = new Reader(openForReading(dir), dir);
-    return { ok: true, value: sqliteStore({ writer, reader, clockNs: clockNs ?? (() => BigInt(Date.now()) * 1_000_000n) }) };
+    return {
+      ok: true,
+      value: sqliteStore({ writer, reader, clockNs: clockNs ?? (() => BigInt(Date.now()) * 1_000_000n) }),
+    };
   } catch (error) {
     await writer?.close();
     if (error instanceof FailureError) return { ok: false, failure: error.failure };
@@ -115,10 +119,7 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
     },
     async commit(worldId, epoch, expected, batches, options = {}) {
       checkBatches(batches);
-      const result = await call('commit', worldId, epoch, expected, batches.map(compactBatch), {
-        objects: options.objects?.map(compactObject),
-        claim: options.claim,
-      });
+      const result = await call('commit', packCommit({ worldId, epoch, expected, batches, options }));
       if (result.done) return result.answer;
       return result.isUnknown ? { answer: 'unknown', message: result.message } : unavailable(result.message);
     },
@@ -135,7 +136,8 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
       head: (worldId) => read(() => reader.head(worldId)),
     },
     inbox: {
-      enqueue: (worldId, item, digest, dedupeKey) => write('inbox.enqueue', worldId, compact(item), compact(digest), dedupeKey),
+      enqueue: (worldId, item, digest, dedupeKey) =>
+        write('inbox.enqueue', worldId, compact(item), compact(digest), dedupeKey),
       read: (worldId, after, limit) => read(() => reader.inbox(worldId, after, limit)),
       applied: (worldId, seq) => read(() => reader.applied(worldId, seq)),
       async trim(worldId, olderThanMs) {
@@ -149,10 +151,12 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
         return result.done ? result.answer : [];
       },
       start: (worldId, emissionSeq, token) => write('outbox.start', worldId, emissionSeq, compact(token)),
-      extend: (worldId, emissionSeq, token, visibilityMs) => write('outbox.extend', worldId, emissionSeq, compact(token), visibilityMs),
+      extend: (worldId, emissionSeq, token, visibilityMs) =>
+        write('outbox.extend', worldId, emissionSeq, compact(token), visibilityMs),
       complete: (worldId, emissionSeq, token, item, digest) =>
         write('outbox.complete', worldId, emissionSeq, compact(token), compact(item), compact(digest)),
-      retry: (worldId, emissionSeq, token, delayMs, error) => write('outbox.retry', worldId, emissionSeq, compact(token), delayMs, error),
+      retry: (worldId, emissionSeq, token, delayMs, error) =>
+        write('outbox.retry', worldId, emissionSeq, compact(token), delayMs, error),
       reconcile: (worldId, epoch, emitted, timers) => write('outbox.reconcile', worldId, epoch, emitted, timers),
       list: (worldId) => read(() => reader.outbox(worldId, clockNs())),
     },
@@ -180,7 +184,8 @@ function unavailable(message: string): Unavailable {
 /** What can be wrong with a batch whatever the store holds is a bug of the caller. */
 function checkBatches(batches: readonly Batch[]): void {
   for (const batch of batches) {
-    if (batch.lastSeq < batch.firstSeq - 1) throw new TypeError(`a batch cannot span ${batch.firstSeq}..${batch.lastSeq}`);
+    if (batch.lastSeq < batch.firstSeq - 1)
+      throw new TypeError(`a batch cannot span ${batch.firstSeq}..${batch.lastSeq}`);
     if (batch.chain.length !== 32) throw new TypeError('a chain value has 32 bytes');
     if (batch.inboxCursor !== undefined) seqNumber(batch.inboxCursor);
   }

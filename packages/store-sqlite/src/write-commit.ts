@@ -1,5 +1,6 @@
 import { bytesEqual } from '@worldline/canon';
 import type { Batch, CommitAnswer, CommitOptions, EmittedRow, Head, ReleasedRow, TimerRow } from '@worldline/ports';
+import { type CommitMessage, unpackCommit } from './commit-message.ts';
 import { seqNumber } from './inbox-seq.ts';
 import { clampNs } from './instant.ts';
 import { LAST_NS, rowId } from './schema.ts';
@@ -9,14 +10,8 @@ import { fenced, isHolder, readWorld, type Tx, type WriteWorld } from './write-t
 export type Claim = NonNullable<CommitOptions['claim']>;
 
 /** `hosting.md` §4.1, steps 1 to 8. */
-export function commit(
-  tx: Tx,
-  worldId: string,
-  epoch: number,
-  expected: Head,
-  batches: readonly Batch[],
-  options: CommitOptions,
-): CommitAnswer {
+export function commit(tx: Tx, message: CommitMessage): CommitAnswer {
+  const { worldId, epoch, expected, batches, options } = unpackCommit(message);
   const world = readWorld(tx, worldId);
   if (!isHolder(tx, world, epoch)) return fenced(world);
   const isExpected = world.height === expected.height && bytesEqual(world.chain, expected.chain);
@@ -50,7 +45,14 @@ export function appendBatches(tx: Tx, world: WriteWorld, batches: readonly Batch
   let added = 0;
   for (const batch of batches) {
     const { firstSeq, lastSeq } = batch;
-    sql.run('INSERT INTO batches VALUES (?, ?, ?, ?, ?)', rowId(w, ordinal++), firstSeq, lastSeq, batch.chain, batch.body);
+    sql.run(
+      'INSERT INTO batches VALUES (?, ?, ?, ?, ?)',
+      rowId(w, ordinal++),
+      firstSeq,
+      lastSeq,
+      batch.chain,
+      batch.body,
+    );
     if (batch.inboxCursor !== undefined) {
       const seq = seqNumber(batch.inboxCursor);
       if (lastSeq >= firstSeq) {
@@ -131,7 +133,12 @@ function applyIndex(tx: Tx, w: number, index: NonNullable<Batch['index']>): void
   }
   if (baseline !== undefined) {
     const { height, ref } = baseline;
-    sql.run('INSERT INTO snapshots VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET ref = excluded.ref, baseline = 1', w, height, ref);
+    sql.run(
+      'INSERT INTO snapshots VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET ref = excluded.ref, baseline = 1',
+      w,
+      height,
+      ref,
+    );
     sql.run(
       `UPDATE worlds SET baseline_height = ?, baseline_ref = ?
        WHERE w = ? AND (baseline_height IS NULL OR baseline_height <= ?)`,

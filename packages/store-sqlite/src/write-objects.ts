@@ -3,7 +3,10 @@ import type { StoredObject } from '@worldline/ports';
 import { sha256, writeObjectFile } from './object-file.ts';
 import type { Tx } from './write-tx.ts';
 
-export type ObjectsAnswer = { readonly answer: 'ok' } | { readonly answer: 'invalid'; readonly reason: 'hash_mismatch' } | { readonly answer: 'too_large' };
+export type ObjectsAnswer =
+  | { readonly answer: 'ok' }
+  | { readonly answer: 'invalid'; readonly reason: 'hash_mismatch' }
+  | { readonly answer: 'too_large' };
 
 /** Checks all before storing one. Files are durable before their rows are written. */
 export function putObjects(tx: Tx, objects: readonly StoredObject[]): ObjectsAnswer {

@@ -20,7 +20,8 @@ export function claim(
   const world = readWorld(tx, worldId);
   if (world === undefined) return [];
   const open = tx.sql.all(
-    `SELECT emission_seq, intent_hash, kind, request, attempt, started FROM outbox
+    // Rows that wait for people or hold a live claim may be many; the index has only those that are or will be visible.
+    `SELECT emission_seq, intent_hash, kind, request, attempt, started FROM outbox INDEXED BY outbox_open
      WHERE w = ? AND done_key IS NULL AND visible_at < ${LAST_NS} AND visible_at <= ?
        AND (? IS NULL OR kind IN (SELECT value FROM json_each(?)))
      ORDER BY emission_seq LIMIT ?`,
@@ -66,7 +67,13 @@ export function start(tx: Tx, worldId: string, emissionSeq: number, token: Uint8
   return okOrLost(tx.sql.run(`UPDATE outbox SET started = 1 WHERE w = ${MINE}`, worldId, emissionSeq, token));
 }
 
-export function extend(tx: Tx, worldId: string, emissionSeq: number, token: Uint8Array, visibilityMs: number): OkOrLost {
+export function extend(
+  tx: Tx,
+  worldId: string,
+  emissionSeq: number,
+  token: Uint8Array,
+  visibilityMs: number,
+): OkOrLost {
   // A claim made by a commit lasts as long as the lease: there is nothing to extend.
   return okOrLost(
     tx.sql.run(
@@ -79,7 +86,14 @@ export function extend(tx: Tx, worldId: string, emissionSeq: number, token: Uint
   );
 }
 
-export function retry(tx: Tx, worldId: string, emissionSeq: number, token: Uint8Array, delayMs: number, error: string): OkOrLost {
+export function retry(
+  tx: Tx,
+  worldId: string,
+  emissionSeq: number,
+  token: Uint8Array,
+  delayMs: number,
+  error: string,
+): OkOrLost {
   return okOrLost(
     tx.sql.run(
       `UPDATE outbox SET executor = NULL, token = NULL, claim_epoch = NULL, visible_at = ?, error = ? WHERE w = ${MINE}`,
@@ -134,7 +148,13 @@ export function reconcile(
     const row = missingTimers.get(Number(emission_seq));
     missingTimers.delete(Number(emission_seq));
     if (row === undefined) tx.sql.run('DELETE FROM timers WHERE w = ? AND emission_seq = ?', w, Number(emission_seq));
-    else tx.sql.run('UPDATE timers SET due = ? WHERE w = ? AND emission_seq = ?', clampNs(row.dueWallNs), w, row.emissionSeq);
+    else
+      tx.sql.run(
+        'UPDATE timers SET due = ? WHERE w = ? AND emission_seq = ?',
+        clampNs(row.dueWallNs),
+        w,
+        row.emissionSeq,
+      );
   }
   for (const row of missingTimers.values()) insertTimer(tx, w, row);
   return { answer: 'ok' };

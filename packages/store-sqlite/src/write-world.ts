@@ -23,12 +23,23 @@ export function createWorld(tx: Tx, spec: WorldSpec, batches: readonly Batch[]):
   return { answer: 'ok' };
 }
 
-export function setStatus(tx: Tx, worldId: string, from: WorldStatus, to: WorldStatus): { readonly answer: 'ok' | 'conflict' } {
+export function setStatus(
+  tx: Tx,
+  worldId: string,
+  from: WorldStatus,
+  to: WorldStatus,
+): { readonly answer: 'ok' | 'conflict' } {
   const changed = tx.sql.run('UPDATE worlds SET status = ? WHERE world_id = ? AND status = ?', to, worldId, from);
   return { answer: changed === 1 ? 'ok' : 'conflict' };
 }
 
-export function acquireLease(tx: Tx, worldId: string, worker: string, ttlMs: number, dead: string | undefined): AcquireAnswer {
+export function acquireLease(
+  tx: Tx,
+  worldId: string,
+  worker: string,
+  ttlMs: number,
+  dead: string | undefined,
+): AcquireAnswer {
   const world = readWorld(tx, worldId);
   if (world === undefined) return { answer: 'not_found' };
   if (world.status !== 'active' && world.status !== 'forking') return { answer: 'status', status: world.status };
@@ -38,7 +49,13 @@ export function acquireLease(tx: Tx, worldId: string, worker: string, ttlMs: num
   }
   const epoch = world.epoch + 1;
   const expiresAtNs = laterNs(tx.nowNs, ttlMs);
-  tx.sql.run('UPDATE worlds SET epoch = ?, holder = ?, expires_at = ? WHERE w = ?', epoch, worker, expiresAtNs, world.w);
+  tx.sql.run(
+    'UPDATE worlds SET epoch = ?, holder = ?, expires_at = ? WHERE w = ?',
+    epoch,
+    worker,
+    expiresAtNs,
+    world.w,
+  );
   // Claims made by commits die with the lease that made them; rows already done keep the key they were done under.
   tx.sql.run(
     `UPDATE outbox SET executor = NULL, token = NULL, claim_epoch = NULL, visible_at = 0
@@ -69,7 +86,12 @@ export function renewLease(
   return { answer: 'ok', expiresAtNs, storeNowNs: tx.nowNs };
 }
 
-export function releaseLease(tx: Tx, worldId: string, worker: string, epoch: number): { readonly answer: 'ok' } | Fenced {
+export function releaseLease(
+  tx: Tx,
+  worldId: string,
+  worker: string,
+  epoch: number,
+): { readonly answer: 'ok' } | Fenced {
   const world = readWorld(tx, worldId);
   if (world?.epoch !== epoch || (world.holder !== undefined && world.holder !== worker)) return fenced(world);
   tx.sql.run('UPDATE worlds SET holder = NULL, expires_at = NULL WHERE w = ?', world.w);

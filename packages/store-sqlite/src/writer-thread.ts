@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { Failure, Result } from '@worldline/canon';
+import type { CommitMessage } from './commit-message.ts';
 import type { OperationAnswer, OperationArguments, OperationName } from './operations.ts';
 import type { Reply, Request, WriterMessage, WriterStart } from './protocol.ts';
 
@@ -30,7 +31,9 @@ export class WriterThread {
         resolve();
       });
     });
-    worker.on('error', (error: unknown) => this.#end(`the writer thread failed: ${String(error)}; open the store again`));
+    worker.on('error', (error: unknown) =>
+      this.#end(`the writer thread failed: ${String(error)}; open the store again`),
+    );
     worker.on('message', (message: WriterMessage) => {
       if (!('replies' in message)) return;
       for (const reply of message.replies) {
@@ -38,7 +41,8 @@ export class WriterThread {
         this.#waiting.delete(reply.id);
         waiting?.settle(reply);
       }
-      if (this.#waiting.size === 0) worker.unref();
+      // The end of a closing thread is waited for.
+      if (this.#waiting.size === 0 && this.#ended === undefined) worker.unref();
     });
   }
 
@@ -49,7 +53,9 @@ export class WriterThread {
       workerData: start,
       name: 'worldline store',
       // Flags of the caller's process are not for this thread; sources resolve their packages to sources.
-      execArgv: isSource ? ['--conditions=worldline-source', '--disable-warning=ExperimentalWarning'] : ['--disable-warning=ExperimentalWarning'],
+      execArgv: isSource
+        ? ['--conditions=worldline-source', '--disable-warning=ExperimentalWarning']
+        : ['--disable-warning=ExperimentalWarning'],
     });
     return new Promise((resolve, reject) => {
       const failed = (failure: Failure) => resolve({ ok: false, failure });
@@ -83,6 +89,7 @@ export class WriterThread {
       this.#post('close', [], () => undefined);
       this.#ended = 'the store is closed';
     }
+    this.#worker.ref();
     await this.#exited;
   }
 
@@ -90,7 +97,7 @@ export class WriterThread {
     const request: Request = { id: ++this.#lastId, operation, args, nowNs: this.#clockNs?.() };
     if (this.#waiting.size === 0) this.#worker.ref();
     this.#waiting.set(request.id, { settle });
-    this.#worker.postMessage(request);
+    this.#worker.postMessage(request, handedOver(args));
   }
 
   #end(message: string): void {
@@ -98,4 +105,12 @@ export class WriterThread {
     for (const [id, { settle }] of this.#waiting) settle({ id, unknown: message });
     this.#waiting.clear();
   }
+}
+
+/** Buffers made for the message alone need no copy. */
+function handedOver(args: readonly unknown[]): ArrayBuffer[] {
+  const first = args[0];
+  if (typeof first !== 'object' || first === null || !('heap' in first)) return [];
+  const { heap, numbers } = first as CommitMessage;
+  return [heap.buffer, numbers.buffer];
 }
