@@ -127,7 +127,10 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
 
   const fault = (operation: string, worldId?: string): StoreFault | undefined =>
     closed ? 'unavailable' : options.fault?.(operation, worldId);
-  const unavailable = (): Unavailable => ({ answer: 'unavailable', message: closed ? 'the store is closed' : 'injected fault' });
+  const unavailable = (): Unavailable => ({
+    answer: 'unavailable',
+    message: closed ? 'the store is closed' : 'injected fault',
+  });
   /** Runs one operation unless a fault stops it. Thrown bugs become rejections, as with an engine. */
   const run = async <T>(operation: string, worldId: string | undefined, body: () => T): Promise<T | Unavailable> =>
     fault(operation, worldId) === undefined ? body() : unavailable();
@@ -164,7 +167,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
       run('cas.put', undefined, (): PutAnswer => {
         const hash = sha256(bytes);
         if (bytes.length > objectBytesMax) return { answer: 'too_large' };
-        if (expected !== undefined && !bytesEqual(hash, expected)) return { answer: 'invalid', reason: 'hash_mismatch' };
+        if (expected !== undefined && !bytesEqual(hash, expected))
+          return { answer: 'invalid', reason: 'hash_mismatch' };
         storeObjects([{ hash, bytes }]);
         return { answer: 'ok', hash };
       }),
@@ -211,7 +215,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
         const row = world.outbox.get(emissionSeq);
         if (row === undefined) continue;
         const underKey = row.doneKey !== undefined && row.doneKey === dedupeKey;
-        const underToken = row.doneKey === undefined && row.token !== undefined && token !== undefined && bytesEqual(row.token, token);
+        const underToken =
+          row.doneKey === undefined && row.token !== undefined && token !== undefined && bytesEqual(row.token, token);
         if (underKey || underToken) free(row, 0n);
       }
       if (index?.snapshot !== undefined) {
@@ -221,7 +226,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
       if (index?.baseline !== undefined) {
         const { height, ref } = index.baseline;
         world.snapshots.set(height, { ref: ref.slice(), baseline: true });
-        if (world.baseline === undefined || height >= world.baseline.height) world.baseline = { height, ref: ref.slice() };
+        if (world.baseline === undefined || height >= world.baseline.height)
+          world.baseline = { height, ref: ref.slice() };
       }
       if (index?.configHash !== undefined) world.configHash = index.configHash.slice();
       if (index?.activate === true) world.status = 'active';
@@ -234,10 +240,20 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     const known = dedupeKey === undefined ? undefined : world.keys.get(dedupeKey);
     if (known !== undefined) {
       const found = world.items.get(known)!;
-      return { answer: bytesEqual(found.digest, digest) ? 'duplicate' : 'conflict', seq: u64be(known), applied: found.applied } as const;
+      return {
+        answer: bytesEqual(found.digest, digest) ? 'duplicate' : 'conflict',
+        seq: u64be(known),
+        applied: found.applied,
+      } as const;
     }
     const seq = ++world.lastItem;
-    world.items.set(seq, { item: item.slice(), digest: digest.slice(), dedupeKey, enqueuedAtNs: wallNs(), applied: undefined });
+    world.items.set(seq, {
+      item: item.slice(),
+      digest: digest.slice(),
+      dedupeKey,
+      enqueuedAtNs: wallNs(),
+      applied: undefined,
+    });
     if (dedupeKey !== undefined) world.keys.set(dedupeKey, seq);
     world.notify++;
     return { answer: 'ok', seq: u64be(seq) } as const;
@@ -250,7 +266,13 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     return row;
   }
 
-  const onRow = (operation: string, worldId: string, emissionSeq: number, token: Uint8Array, change: (row: Row) => void) =>
+  const onRow = (
+    operation: string,
+    worldId: string,
+    emissionSeq: number,
+    token: Uint8Array,
+    change: (row: Row) => void,
+  ) =>
     run(operation, worldId, (): RowAnswer => {
       const row = owned(worldId, emissionSeq, token);
       if (row === undefined || row.doneKey !== undefined) return { answer: 'lost' };
@@ -295,7 +317,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
           const world = worlds.get(worldId);
           const now = wallNs();
           if (world === undefined) return { answer: 'not_found' };
-          if (world.status !== 'active' && world.status !== 'forking') return { answer: 'status', status: world.status };
+          if (world.status !== 'active' && world.status !== 'forking')
+            return { answer: 'status', status: world.status };
           const { lease } = world;
           if (lease !== undefined && lease.expiresAtNs > now && lease.holder !== worker && lease.holder !== dead) {
             return { answer: 'held', holder: lease.holder, expiresAtNs: lease.expiresAtNs, storeNowNs: now };
@@ -325,7 +348,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
       release: (worldId, worker, epoch) =>
         run('lease.release', worldId, () => {
           const world = worlds.get(worldId);
-          if (world?.epoch !== epoch || (world.lease !== undefined && world.lease.holder !== worker)) return fenced(world);
+          if (world?.epoch !== epoch || (world.lease !== undefined && world.lease.holder !== worker))
+            return fenced(world);
           world.lease = undefined;
           return { answer: 'ok' } as const;
         }),
@@ -393,7 +417,9 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
         }),
       async read(worldId, after, limit) {
         const from = itemNumber(after);
-        const found = [...(worlds.get(worldId)?.items ?? [])].filter(([seq, { item }]) => seq > from && item !== undefined);
+        const found = [...(worlds.get(worldId)?.items ?? [])].filter(
+          ([seq, { item }]) => seq > from && item !== undefined,
+        );
         return found.slice(0, limit).map(([seq, { item, dedupeKey, enqueuedAtNs }]) => ({
           seq: u64be(seq),
           item: item!.slice(),
@@ -411,7 +437,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
         if (world === undefined || fault('inbox.trim', worldId) !== undefined) return 0;
         let trimmed = 0;
         for (const [seq, found] of world.items) {
-          if (seq > world.cursor || found.item === undefined || later(found.enqueuedAtNs, olderThanMs) > wallNs()) continue;
+          if (seq > world.cursor || found.item === undefined || later(found.enqueuedAtNs, olderThanMs) > wallNs())
+            continue;
           trimmed++;
           // A key outlives its item: a producer may still repeat itself.
           if (found.dedupeKey === undefined) world.items.delete(seq);
@@ -426,7 +453,10 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
         if (world === undefined || fault('outbox.claim', worldId) !== undefined) return [];
         const now = wallNs();
         const open = [...world.outbox.values()]
-          .filter((row) => row.doneKey === undefined && row.visibleAtNs <= now && (kinds === undefined || kinds.includes(row.kind)))
+          .filter(
+            (row) =>
+              row.doneKey === undefined && row.visibleAtNs <= now && (kinds === undefined || kinds.includes(row.kind)),
+          )
           .sort((a, b) => a.emissionSeq - b.emissionSeq);
         return open.slice(0, limit).map((row): OutboxRow => {
           row.token = new Uint8Array([...u64be(0), ...u64be(++tokens)]);
@@ -474,7 +504,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
           if (!isHolder(world, epoch)) return fenced(world);
           const keep = new Set(emitted.map((row) => row.emissionSeq));
           for (const seq of world.outbox.keys()) if (!keep.has(seq)) world.outbox.delete(seq);
-          for (const row of emitted) if (!world.outbox.has(row.emissionSeq)) world.outbox.set(row.emissionSeq, newRow(row));
+          for (const row of emitted)
+            if (!world.outbox.has(row.emissionSeq)) world.outbox.set(row.emissionSeq, newRow(row));
           const keepTimers = new Set(timers.map((row) => row.emissionSeq));
           for (const seq of world.timers.keys()) if (!keepTimers.has(seq)) world.timers.delete(seq);
           for (const row of timers) {
@@ -629,7 +660,8 @@ function worldRow(world: World): WorldRow {
 /** What can be wrong with a batch whatever the store holds is a bug of the caller. */
 function checkBatches(batches: readonly Batch[]): void {
   for (const batch of batches) {
-    if (batch.lastSeq < batch.firstSeq - 1) throw new TypeError(`a batch cannot span ${batch.firstSeq}..${batch.lastSeq}`);
+    if (batch.lastSeq < batch.firstSeq - 1)
+      throw new TypeError(`a batch cannot span ${batch.firstSeq}..${batch.lastSeq}`);
     if (batch.chain.length !== 32) throw new TypeError('a chain value has 32 bytes');
     if (batch.inboxCursor !== undefined) itemNumber(batch.inboxCursor);
   }
@@ -645,7 +677,10 @@ function checkRows(world: World, batches: readonly Batch[]): void {
   const outbox = new Set(world.outbox.keys());
   const timers = new Set(world.timers.keys());
   for (const batch of batches) {
-    for (const [rows, known] of [[batch.emitted, outbox], [batch.timers, timers]] as const) {
+    for (const [rows, known] of [
+      [batch.emitted, outbox],
+      [batch.timers, timers],
+    ] as const) {
       for (const { emissionSeq } of rows) {
         if (known.has(emissionSeq)) throw new TypeError(`emission ${emissionSeq} has a row already`);
         known.add(emissionSeq);

@@ -84,7 +84,11 @@ export class VirtualClock implements Clock {
   #first(): Waiting | undefined {
     let first: Waiting | undefined;
     for (const one of this.#waiting) {
-      if (first === undefined || one.atMonoNs < first.atMonoNs || (one.atMonoNs === first.atMonoNs && one.order < first.order)) {
+      if (
+        first === undefined ||
+        one.atMonoNs < first.atMonoNs ||
+        (one.atMonoNs === first.atMonoNs && one.order < first.order)
+      ) {
         first = one;
       }
     }
