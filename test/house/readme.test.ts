@@ -1,0 +1,128 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ROOT } from './repository.ts';
+
+// What the documents show is what the command does: the README's sessions are typed again, and every command that any
+// document names is looked up in --help. Both use the build, as a reader would.
+
+const LAUNCHER = join(ROOT, 'packages', 'cli', 'bin', 'worldline.js');
+const ENV = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('WORLDLINE_')));
+
+interface Exchange {
+  readonly command: string;
+  readonly output: string;
+}
+
+/** The `$ command` lines of the ```console blocks, each with what is shown below it. */
+function exchanges(markdown: string): Exchange[] {
+  const found: { command: string; output: string }[] = [];
+  for (const [, block = ''] of markdown.matchAll(/^```console\n(.*?)^```$/gms)) {
+    for (const line of block.split('\n').slice(0, -1)) {
+      if (line.startsWith('$ ')) found.push({ command: line.slice(2), output: '' });
+      else found.at(-1)!.output += `${line}\n`;
+    }
+  }
+  return found;
+}
+
+/** Hashes, identities and durations differ from run to run; everything else is taken at its word. */
+function steady(text: string): string {
+  return text
+    .replace(/\b[0-9a-f]{64}\b/g, '<hash>')
+    .replace(/\b[0-9a-f]{8}\b/g, '<short>')
+    .replace(/\b\d+\.\d+ s\b/g, '<seconds>')
+    .trimEnd();
+}
+
+function shell(command: string, cwd: string): string {
+  const script = `npx() { shift; "$NODE" "$LAUNCHER" "$@"; }\n${command}`;
+  const result = spawnSync('sh', ['-c', script], {
+    cwd,
+    encoding: 'utf8',
+    env: { ...ENV, NODE: process.execPath, LAUNCHER, NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return result.stdout + result.stderr;
+}
+
+describe('the sessions of the README can be typed as they stand', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'worldline-readme-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const session = exchanges(readFileSync(join(ROOT, 'README.md'), 'utf8'));
+
+  test('there are some', () => {
+    expect(session.length).toBeGreaterThan(5);
+  });
+
+  // In order, in one folder: later commands build on earlier ones.
+  test.each(session)('$command', ({ command, output }) => {
+    expect(steady(shell(command, folder))).toBe(steady(output));
+  });
+});
+
+function* markdownFiles(folder: string): Generator<string> {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (['node_modules', 'dist', '.git', 'demo-world', 'artifacts'].includes(entry.name)) continue;
+    if (entry.isDirectory()) yield* markdownFiles(join(folder, entry.name));
+    else if (entry.name.endsWith('.md')) yield join(folder, entry.name);
+  }
+}
+
+/** Global flags that take a value. */
+const VALUED = new Set(['-w', '--world', '--mode', '--air', '--store', '--timeout-ms']);
+
+/** The one or two command words after `worldline`, behind global flags; undefined when there are none. */
+function commandWords(rest: string): string | undefined {
+  const tokens = rest.split(/\s+/);
+  let at = 0;
+  while (tokens[at]?.startsWith('-')) at += VALUED.has(tokens[at]!) ? 2 : 1;
+  const isWord = (token: string | undefined) => token !== undefined && /^[a-z][a-z-]*$/.test(token);
+  if (!isWord(tokens[at])) return undefined;
+  return tokens.slice(at, isWord(tokens[at + 1]) ? at + 2 : at + 1).join(' ');
+}
+
+/** Commands that documents name in code: command → where. */
+function namedCommands(): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const file of markdownFiles(ROOT)) {
+    const text = readFileSync(file, 'utf8');
+    const blocks = [...text.matchAll(/^```(?:sh|console|)\n(.*?)^```$/gms), ...text.matchAll(/`([^`\n]+)`/g)];
+    for (const [, code = ''] of blocks) {
+      for (const [, rest = ''] of code.matchAll(/(?:^|[ $])worldline ([^\n]*)/gm)) {
+        const command = commandWords(rest.replace(/\s+#.*/, ''));
+        if (command !== undefined) found.set(command, relative(ROOT, file));
+      }
+    }
+  }
+  return found;
+}
+
+describe('every command that a document names exists', () => {
+  const named = [...namedCommands()].map(([command, file]) => ({ command, file }));
+
+  test('documents name commands', () => {
+    expect(named.map(({ command }) => command)).toEqual(expect.arrayContaining(['check', 'journal tail', 'replay']));
+  });
+
+  /** Sub-commands that a help text lists. */
+  const listed = (help: string) => [...help.matchAll(/^ {2}([a-z][a-z-]*)(?: |$)/gm)].map((m) => m[1]);
+  const help = (words: readonly string[]) =>
+    spawnSync(process.execPath, [LAUNCHER, ...words, '--help'], { encoding: 'utf8', env: ENV }).stdout;
+
+  test.each(named)('worldline $command ($file)', ({ command }) => {
+    const [first = '', second] = command.split(' ');
+    const top = help([]);
+    expect(listed(top)).toContain(first);
+    if (second === undefined) return;
+    const group = help([first]);
+    // A command without sub-commands takes the second word as an argument.
+    if (/^Usage: .*\[command\]/m.test(group)) expect(listed(group)).toContain(second);
+  });
+});
