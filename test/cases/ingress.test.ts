@@ -231,6 +231,47 @@ describe('receipts (kernel.md §10.2)', () => {
   });
 });
 
+describe('receipts that are not what §10.1 says', () => {
+  const error = { code: 'x', message: 'm', retryable: null, detail_ref: null };
+  test.each([
+    ['a detail_ref that is no hash', { status: 'error', error: { ...error, detail_ref: 'nope' } }],
+    ['an error without its options', { status: 'error', error: { code: 'x', message: 'm' } }],
+    ['an error with one member more', { status: 'error', error: { ...error, more: 1 } }],
+    ['an error text that is no Unicode', { status: 'error', error: { ...error, message: '\ud800' } }],
+    ['another status', { status: 'done' }],
+    ['a cost below zero', { costCents: -1n }],
+    ['a cost over 64 bits', { costCents: 2n ** 64n }],
+  ])('%s is decode_error: nothing is journaled that a replay would refuse', (_, answer) => {
+    const w = make();
+    w.start(P, { id: 'a' });
+    const emission = w.pending()[0]!;
+    const refused = w.receipt(emission, { payload: { y: 1 }, ...(answer as object) });
+    expect(refused.outcome).toMatchObject({ kind: 'rejected', code: 'decode_error' });
+    expect(w.pending()).toHaveLength(1);
+    w.checkParity();
+  });
+
+  test('costs up to 64 bits, and an error with a detail, are kept as they are', () => {
+    const w = make();
+    w.start(P, { id: 'a' });
+    const full = { ...error, retryable: true, detail_ref: `sha256:${'0'.repeat(64)}` };
+    w.receipt(w.pending()[0]!, { status: 'error', error: full, costCents: 2n ** 64n - 1n });
+    expect(w.records('effect_receipt')[0]).toMatchObject({ error: full, cost_cents: 2n ** 64n - 1n });
+    w.checkParity();
+  });
+
+  test('case 4: a known hash is a duplicate even under a seq that does not exist yet; an unknown one is not', () => {
+    const w = make();
+    w.start(P, { id: 'a' });
+    const emission = w.pending()[0]!;
+    w.receipt(emission, { payload: { y: 1 } });
+    expect(w.receipt(emission, { emissionSeq: 9_999 }).outcome).toEqual({ kind: 'duplicate' });
+    const other = { ...emission, intentHash: new Uint8Array(32) };
+    expect(w.receipt(other, { emissionSeq: 9_999 }).outcome).toMatchObject({ code: 'receipt.unknown' });
+    w.checkParity();
+  });
+});
+
 describe('timers (kernel.md §12)', () => {
   const waiting = () => {
     const w = KernelWorld.create(world([plan(P, [timer('t', 'h', 5_000_000_000), awaitReceipt('w', 'h', 'r')])]));
@@ -260,6 +301,20 @@ describe('timers (kernel.md §12)', () => {
     w.checkParity();
   });
 
+  test('a timer for the end of time never fires early, and its row has the latest time a row can hold', () => {
+    const w = KernelWorld.create(
+      world([plan(P, [{ ...timer('t', 'h', 0), params: { after_ns: '18446744073709551615' } }])]),
+    );
+    const { batch } = w.start(P, { id: 'a' });
+    expect(batch!.timers.map((row) => row.dueWallNs)).toEqual([2n ** 63n - 1n]);
+    w.advance(10n ** 18n);
+    expect(w.fire(w.pending()[0]!).outcome).toEqual({ kind: 'skipped', rearmWallNs: 2n ** 63n - 1n });
+    w.snapshot();
+    w.reopen();
+    expect(w.pending()).toHaveLength(1);
+    w.checkParity();
+  });
+
   test('two instances that set equal timers each get their own (host.md §16.5)', () => {
     const { w } = waiting();
     w.start(P, { id: 'b' });
@@ -271,6 +326,47 @@ describe('timers (kernel.md §12)', () => {
     expect(w.records('plan_ended').map((r) => r.plan_id)).toEqual([0]);
     w.fire(b!);
     expect(w.records('plan_ended').map((r) => r.plan_id)).toEqual([0, 1]);
+    w.checkParity();
+  });
+});
+
+describe('config and policy (kernel.md §9.7, §15)', () => {
+  const policy = { policy: [{ when: {}, decision: 'allow' }] };
+
+  test('require_policy refuses a manifest without a default policy, and is refused where there is none', () => {
+    expect(() => KernelWorld.create(world([asking]), { require_policy: true })).toThrow('policy.required');
+    const w = KernelWorld.create(world([asking], policy), { require_policy: true });
+    expect(w.push(world([asking])).outcome).toMatchObject({ kind: 'rejected', code: 'manifest.validation' });
+    expect(w.push(world([plan('t/q@1', [mark('q')])], policy)).outcome.kind).toBe('applied');
+    w.checkParity();
+
+    const open = make();
+    expect(open.configure({ require_policy: true }).outcome).toMatchObject({ code: 'policy.required' });
+    expect(open.configure({ clock: 'virtual' }).outcome.kind).toBe('applied');
+    expect(open.lastKinds()).toEqual(['manifest']);
+    expect(open.kernel.config.clock).toBe('virtual');
+    open.checkParity();
+  });
+
+  test('limits of zero refuse everything that needs more, and nothing throws', () => {
+    const w = make();
+    const limits = { ...w.kernel.config.limits, max_entries_per_batch: 0, max_tasks_per_ingress: 0 };
+    expect(w.configure({ limits }).outcome.kind).toBe('applied');
+    expect(w.send('t/In@1', { id: 'a' }).outcome).toMatchObject({ kind: 'rejected', code: 'kernel.runaway' });
+    w.snapshot();
+    w.reopen();
+    expect(w.start(P, { id: 'a' }).outcome).toMatchObject({ kind: 'rejected', code: 'kernel.runaway' });
+    w.checkParity();
+  });
+});
+
+describe('snapshots', () => {
+  test('a snapshot is journaled at the height it was taken at, or its caller has a bug', () => {
+    const w = make();
+    const { ref } = w.kernel.snapshot();
+    w.send('t/Mark@1', { s: 'x' });
+    const stamp = { nowNs: 1n, logicalNs: 0n, entropy: new Uint8Array(64) };
+    expect(() => w.kernel.apply({ kind: 'snapshot', snapshotRef: ref, promote: true }, stamp)).toThrow('height');
     w.checkParity();
   });
 });

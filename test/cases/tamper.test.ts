@@ -19,6 +19,7 @@ import { awaitReceipt, edge, emit, end, eq, mark, plan, ref, timer, world } from
 /** Replay or die (journal.md §7): a journal that was changed is refused, and never by a crash of the reader. */
 
 const P = 't/p@1';
+const runs = Number(process.env['WORLDLINE_FUZZ_RUNS'] ?? 100);
 
 /** A journal with a record of every kind that a world without reducers and proposals writes. */
 function recorded(): KernelWorld {
@@ -126,7 +127,7 @@ describe('with the chain left as it was', () => {
         links[b]!.chain[place % 32]! ^= flip;
         expect(codeOf(links)).toBe('journal.corrupt');
       }),
-      { numRuns: 150 },
+      { numRuns: runs },
     );
   });
 
@@ -152,7 +153,7 @@ describe('with the chain computed again', () => {
           codeOf(rechained(changed)),
         );
       }),
-      { numRuns: 600 },
+      { numRuns: runs * 4 },
     );
   });
 

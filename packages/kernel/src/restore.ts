@@ -1,7 +1,7 @@
 import { loadStored } from '@worldline/air';
 import { bytesEqual, decode, fail, hashText, ok, type Result, sha256, toHex } from '@worldline/canon';
 import { decodeBatchBody } from './body.ts';
-import { nextChain } from './chain.ts';
+import { nextChain, ZERO_CHAIN } from './chain.ts';
 import { decodeEmission, type Emission } from './emission.ts';
 import { KernelFault } from './fault.ts';
 import { HashIndex } from './hash-index.ts';
@@ -116,6 +116,7 @@ function guarded(run: () => Result<Kernel>): Result<Kernel> {
 }
 
 function genesisRecord(batch: RecordedBatch): Result<Extract<JournalRecord, { record_kind: 'manifest' }>> {
+  if (!bytesEqual(nextChain(ZERO_CHAIN, batch.body), batch.chain)) return corrupt('chain broken at 0');
   const body = decodeBatchBody(batch.body);
   if (!body.ok) return body;
   const first = body.value.entries[0];

@@ -194,6 +194,14 @@ export class KernelWorld {
     });
   }
 
+  /** Changes members of the world configuration. */
+  configure(change: Partial<WorldConfig>): Applied {
+    const bytes = encodeConfig({ ...this.kernel.config, ...change });
+    const configHash = sha256(bytes);
+    this.#objects.set(toHex(configHash), bytes);
+    return this.apply({ kind: 'control', command: 'config', configHash });
+  }
+
   /** Journals a snapshot of the state and promotes it. */
   snapshot(): void {
     const { ref, objects } = this.kernel.snapshot();
