@@ -1,92 +1,87 @@
-import type { World, WorldIdentity } from '@worldline/host';
-import type { PlanEnded } from '@worldline/kernel';
+import type { Waiting, World, WorldIdentity } from '@worldline/host';
 import type { Logger, Store } from '@worldline/ports';
-import { afterwards, interruptible, type Settled, type Submission, type Submitted, type WaitFor } from './access.ts';
+import { type Access, interruptible, type Submission, type Submitted, type WaitFor } from './access.ts';
 import type { Context } from './context.ts';
-import { stop, stopWith } from './failure.ts';
+import { stopWith } from './failure.ts';
 import { openRunning, type RunningWorld } from './open-world.ts';
-import type { Meta } from './output.ts';
 
-/** Without a running world: the command opens it, submits, lets it come to rest, and closes it (`host.md` §7.6). */
-export class BatchAccess implements Settled {
+/**
+ * Without a running world a command opens it itself (`host.md` §7.6): it applies what was submitted, goes on until
+ * nothing can be done now, leaves a snapshot and lets go.
+ */
+export class BatchAccess implements Access {
   readonly #ctx: Context;
-  readonly #opened: RunningWorld;
-  readonly #parts: Omit<Settled, 'submit'>;
+  readonly #running: RunningWorld;
+  /** What was submitted has come to rest; else effects are still under way when the world is closed. */
+  #isAtRest = true;
 
-  private constructor(ctx: Context, opened: RunningWorld, parts: Omit<Settled, 'submit'>) {
+  private constructor(ctx: Context, running: RunningWorld) {
     this.#ctx = ctx;
-    this.#opened = opened;
-    this.#parts = parts;
+    this.#running = running;
   }
 
   static async open(ctx: Context, store: Store, identity: WorldIdentity): Promise<BatchAccess> {
-    const opened = await openRunning(ctx, store, identity, 'batch', noticesOnly(ctx));
-    return new BatchAccess(ctx, opened, afterwards(ctx, store, identity.world_id));
+    return new BatchAccess(ctx, await openRunning(ctx, store, identity, 'batch', noticeLogger(ctx)));
   }
 
-  async submit(submission: Submission, _wait: WaitFor): Promise<Submitted> {
-    const { world } = this.#opened;
-    const answer = await this.#send(world, submission);
+  async submit(submission: Submission, wait: WaitFor): Promise<Submitted> {
+    const { world } = this.#running;
+    const answer = await send(world, submission);
     if (!answer.ok) return stopWith(answer.failure);
+    await this.#rest(world);
+    if (wait === 'accepted' && submission.kind !== 'decision') return { state: 'accepted', ingressId: submission.request.ingressId };
     const { value } = answer;
     if (value.state === 'applied') return value;
     // Direct submissions are applied before they are answered; what was settled before has nothing new to tell.
     return { state: 'applied', firstSeq: undefined, lastSeq: undefined, duplicate: true, planId: undefined, eventHash: undefined };
   }
 
-  #send(world: World, submission: Submission) {
-    switch (submission.kind) {
-      case 'event':
-        return world.sendEvent(submission.request);
-      case 'plan':
-        return world.startPlan(submission.request);
-      case 'cancel':
-        return world.cancelPlan(submission.request);
-      case 'decision':
-        return world.decideApproval(submission.request);
-      default:
-        return submission satisfies never;
-    }
-  }
-
-  get store(): Store {
-    return this.#parts.store;
-  }
-
-  ended(planId: number, fromSeq: number | undefined): Promise<PlanEnded> {
-    return this.#parts.ended(planId, fromSeq);
-  }
-
-  height(): Promise<number> {
-    return this.#parts.height();
-  }
-
-  meta(): Promise<Meta> {
-    return this.#parts.meta();
-  }
-
-  /** Runs until nothing can be done now, reports what is still waited for, snapshots and releases the world. */
-  async close(): Promise<void> {
-    const { world } = this.#opened;
+  /** Before the command answers, so that its answer stays the last word and nothing is left half-way unsaid. */
+  async #rest(world: World): Promise<void> {
     const { timeoutMs } = this.#ctx.flags;
-    const rested = await interruptible(world.runBatch({ timeoutMs }), this.#ctx.interrupted).catch(() => undefined);
-    await this.#opened.close();
-    if (rested === undefined) throw this.#ctx.interrupted.reason;
-    if (!rested.ok) {
-      if (rested.failure.code !== 'timeout') return stopWith(rested.failure);
-      stop('timeout', `effects were still running after ${timeoutMs} ms`, { hint: 'what was submitted is durable; "worldline run" goes on with it' });
+    const rested = await interruptible(world.runBatch({ timeoutMs }), this.#ctx.interrupted);
+    this.#isAtRest = rested.ok;
+    if (rested.ok) {
+      const open = waitingText(rested.value.waiting);
+      if (open !== undefined) this.#ctx.out.notice(`the world still waits for ${open}; "worldline run" keeps it going`);
+      return;
     }
-    const { waiting } = rested.value;
-    const open = Object.entries(waiting).filter(([, n]) => n > 0);
-    if (open.length > 0) {
-      this.#ctx.out.notice(`the world still waits for ${open.map(([what, n]) => `${n} ${n === 1 ? what.slice(0, -1) : what}`).join(', ')}; "worldline run" keeps it going`);
-    }
+    if (rested.failure.code !== 'timeout') return stopWith(rested.failure);
+    this.#ctx.out.notice(`effects were still running after ${timeoutMs} ms; what was submitted is durable, and the next run goes on with it`);
   }
+
+  /** Snapshot, release. */
+  async close(): Promise<void> {
+    await this.#running.close(this.#isAtRest ? {} : { graceMs: 0 });
+  }
+}
+
+function send(world: World, submission: Submission) {
+  switch (submission.kind) {
+    case 'event':
+      return world.sendEvent(submission.request);
+    case 'plan':
+      return world.startPlan(submission.request);
+    case 'cancel':
+      return world.cancelPlan(submission.request);
+    case 'decision':
+      return world.decideApproval(submission.request);
+    default:
+      return submission satisfies never;
+  }
+}
+
+/** `1 timer, 2 approvals`; undefined when nothing is waited for. */
+export function waitingText(waiting: Waiting): string | undefined {
+  const open = Object.entries(waiting).filter(([, n]) => n > 0);
+  return open.length === 0 ? undefined : open.map(([what, n]) => `${n} ${n === 1 ? what.slice(0, -1) : what}`).join(', ');
 }
 
 /** What a short command says of the world's own log: warnings and errors. */
-function noticesOnly(ctx: Context): Logger {
-  const say = (message: string, fields?: Record<string, unknown>) => ctx.out.notice(fields === undefined ? message : `${message} ${JSON.stringify(fields)}`);
+export function noticeLogger(ctx: Context): Logger {
+  const say = (message: string, fields?: Readonly<Record<string, unknown>>) => {
+    const rest = Object.entries(fields ?? {}).map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+    ctx.out.notice(rest.length === 0 ? message : `${message} (${rest.join(', ')})`);
+  };
   return { debug() {}, info() {}, warn: say, error: say };
 }
-

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, readSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Json, parseJson } from '@worldline/air';
 import { fromUtf8 } from '@worldline/canon';
@@ -41,18 +41,31 @@ export function readBytes(argument: string, name: string, maxBytes: number, cwd:
 }
 
 function readStdin(name: string, maxBytes: number): Uint8Array {
-  try {
-    const bytes = readFileSync(0);
-    if (bytes.length > maxBytes) tooLarge(name, bytes.length, maxBytes);
-    return bytes;
-  } catch (error) {
-    if (error instanceof Error && error.name === 'CommandError') throw error;
-    return stop('invalid_request', `${name}: standard input cannot be read: ${(error as Error).message}`);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const buffer = new Uint8Array(64 * 1024);
+  for (;;) {
+    let read: number;
+    try {
+      read = readSync(0, buffer);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === 'EOF') break;
+      if (code !== 'EAGAIN') return stop('invalid_request', `${name}: standard input cannot be read: ${message}`);
+      // The other end of a pipe that does not block has nothing yet.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+      continue;
+    }
+    if (read === 0) break;
+    size += read;
+    if (size > maxBytes) tooLarge(name, undefined, maxBytes);
+    chunks.push(buffer.slice(0, read));
   }
+  return Buffer.concat(chunks);
 }
 
-function tooLarge(name: string, size: number, maxBytes: number): never {
-  stop('too_large', `${name} has ${size} bytes, at most ${maxBytes} are taken`, { hint: 'store large content with "worldline blob put" and pass its hash' });
+function tooLarge(name: string, size: number | undefined, maxBytes: number): never {
+  stop('too_large', size === undefined ? `${name} has more than the ${maxBytes} bytes that are taken` : `${name} has ${size} bytes, at most ${maxBytes} are taken`, { hint: 'store large content with "worldline blob put" and pass its hash' });
 }
 
 /**

@@ -59,6 +59,10 @@ async function perform(flags: GlobalFlags, interruption: AbortController, action
 function asFailure(error: unknown, interrupted: AbortSignal): CommandFailure | undefined {
   if (error instanceof CommandError) return error.failure;
   if (interrupted.aborted) return { code: 'interrupted', message: 'interrupted' };
+  // What the system refuses is the caller's to mend; a stack would only hide which file it was.
+  if (error instanceof Error && 'syscall' in error && 'code' in error) {
+    return { code: 'host_error', message: error.message, hint: 'check that the file or folder exists and that this user may read and write it' };
+  }
   return undefined;
 }
 

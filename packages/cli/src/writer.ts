@@ -1,9 +1,10 @@
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { WorldFolder, WorldIdentity } from '@worldline/host';
 import type { Store } from '@worldline/ports';
 import { requireLoaded } from './air-folder.ts';
 import type { Context } from './context.ts';
 import { stop, stopWith } from './failure.ts';
+import { makeFolder } from './folder.ts';
 
 /** A world's store, open for writing. Whoever writes into a journal also needs lock and lease; a blob or an inbox item needs neither. */
 export interface OpenStore {
@@ -81,7 +82,7 @@ async function claim(folder: WorldFolder): Promise<Claim> {
   const mine: WorldIdentity = { world_id: uuidv7(wallNs), universe_id: uuidv7(wallNs), created_at: new Date().toISOString() };
   const pending = `${folder.identity}.new`;
   const temporary = `${pending}.${process.pid}`;
-  mkdirSync(folder.dir, { recursive: true, mode: 0o700 });
+  makeFolder(folder.dir, 0o700);
   writeFileSync(temporary, `${JSON.stringify(mine, null, 2)}\n`, { mode: 0o600, flush: true });
   try {
     // A link is made or refused as a whole, and what it shows is complete.

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cleanUp, daemon, emptyFolder, type Finished, worldline, worldOf } from './support.ts';
@@ -68,7 +68,7 @@ const CASES: readonly Case[] = [
 
   // Values against their schema
   { name: 'a value of the wrong type', args: ['event', 'send', ASKED, '{"name": 7}'], exit: 1, code: 'event.invalid', pointer: '/value/name' },
-  { name: 'a missing field', args: ['event', 'send', ASKED, '{}'], exit: 1, code: 'event.invalid', pointer: '/value' },
+  { name: 'a missing field', args: ['event', 'send', ASKED, '{}'], exit: 1, code: 'event.invalid', pointer: '/value/name' },
   { name: 'an unknown field', args: ['event', 'send', ASKED, '{"name": "a", "nmae": "b"}'], exit: 1, code: 'event.invalid', pointer: '/value/nmae' },
   { name: 'a list instead of a record', args: ['event', 'send', ASKED, '[]'], exit: 1, code: 'event.invalid', pointer: '/value' },
   { name: 'an event over the limit of the world', args: ['event', 'send', ASKED, '@-'], input: `{"name": "${'x'.repeat(9 * 1024 * 1024)}"}`, exit: 1, code: 'too_large' },
@@ -199,12 +199,16 @@ describe('bad definitions leave no world behind', () => {
         name: GREET,
         input: ASKED,
         steps: [
-          { id: 'child', op: 'spawn_plan', plan: GREET, input: { ref: '@plan.input' }, bind: { handle_as: 'h' } },
+          { id: 'child', op: 'spawn_plan', plan: 'hello/child@1', input: { ref: '@plan.input' }, bind: { handle_as: 'h' } },
           { id: 'done', op: 'end' },
         ],
         edges: [{ from: 'child', to: 'done' }],
       }),
     );
+    const child = { $kind: 'defplan', name: 'hello/child@1', input: ASKED, steps: [{ id: 'done', op: 'end' }], edges: [] };
+    writeFileSync(join(folder, 'air/child.air.json'), JSON.stringify(child));
+    const manifest = join(folder, 'air/manifest.air.json');
+    writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('"plans": [', '"plans": [{ "name": "hello/child@1" }, '));
     const check = await worldline(['check', '--json'], { cwd: folder });
     expect(check.exit).toBe(7);
     expect(check.json().data.findings).toMatchObject([{ code: 'unsupported', path: '/steps/0/op', file: 'air/plans.air.json', line: 1 }]);
@@ -221,7 +225,7 @@ describe('folders that cannot be used', () => {
     ['an unknown template', () => {}, ['init', 'x', '--template', 'htp'], 2, 'invalid_request'],
     ['a template of a later release', () => {}, ['init', 'x', '--template', 'agent'], 1, 'unsupported'],
     ['no world here', () => {}, ['plans', 'ls'], 4, 'not_found'],
-    ['a file instead of .worldline', (folder: string) => writeFileSync(join(folder, '.worldline'), ''), ['journal', 'head'], 4, 'not_found'],
+    ['a file instead of .worldline', (folder: string) => writeFileSync(join(folder, '.worldline'), ''), ['journal', 'head'], 1, 'host_error'],
     ['definitions in a folder that is not there', (folder: string) => writeFileSync(join(folder, 'worldline.json'), '{"version": 1}'), ['check'], 4, 'not_found'],
   ])('%s', async (_what, before, args, exit, code) => {
     const folder = emptyFolder();

@@ -1,10 +1,10 @@
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, type Stats, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Context } from '../context.ts';
 import { stop } from '../failure.ts';
-import { isFolder } from '../folder.ts';
+import { isFolder, makeFolder } from '../folder.ts';
 import { didYouMean } from '../suggest.ts';
 
 export interface InitFlags {
@@ -38,7 +38,7 @@ export async function init(ctx: Context, path: string | undefined, flags: InitFl
     const present = existsSync(target);
     if (present && flags.force !== true) return { path: name, status: 'skipped' };
     try {
-      mkdirSync(dirname(target), { recursive: true });
+      makeFolder(dirname(target));
       writeFileSync(target, readFileSync(from));
     } catch (error) {
       stop('host_error', `${name} cannot be written: ${(error as Error).message}`, { hint: 'check the folder’s permissions' });
@@ -66,8 +66,7 @@ function filesBelow(folder: string): string[] {
 
 function refuseObstacles(root: string, given: string, plan: readonly { readonly name: string; readonly target: string }[]): void {
   for (let folder = root; ; folder = dirname(folder)) {
-    const stat = lstatSync(folder, { throwIfNoEntry: false });
-    if (stat !== undefined) {
+    if (entryAt(folder) !== undefined) {
       if (!isFolder(folder)) {
         stop('invalid_request', folder === root ? `${given} is not a folder` : `${folder} is not a folder, so ${given} cannot be made`, {
           hint: 'name another folder',
@@ -78,10 +77,20 @@ function refuseObstacles(root: string, given: string, plan: readonly { readonly 
     if (folder === dirname(folder)) break;
   }
   for (const { name, target } of plan) {
-    const stat = lstatSync(target, { throwIfNoEntry: false });
+    const stat = entryAt(target);
     if (stat !== undefined && !stat.isFile()) stop('invalid_request', `${name} exists and is not a file`, { hint: 'move it away first' });
-    const parent = lstatSync(dirname(target), { throwIfNoEntry: false });
+    const parent = entryAt(dirname(target));
     if (parent !== undefined && !parent.isDirectory()) stop('invalid_request', `${relative(root, dirname(target))} exists and is not a folder`, { hint: 'move it away first' });
+  }
+}
+
+/** What stands at a path; below a file there is nothing. */
+function entryAt(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
+    throw error;
   }
 }
 

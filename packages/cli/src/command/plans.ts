@@ -8,7 +8,7 @@ import type { Context } from '../context.ts';
 import { stop } from '../failure.ts';
 import { readJson } from '../input.ts';
 import { type Data, printable, table } from '../output.ts';
-import { type Reader, reading } from '../reader.ts';
+import { Reader, reading, requireIdentity } from '../reader.ts';
 import { brief, typedJson } from '../record-view.ts';
 import { endedRun, liveRun, type RunView, runJson, stepStates, waitText } from '../run-view.ts';
 
@@ -163,6 +163,9 @@ export async function cancelPlan(ctx: Context, id: number, flags: { readonly rea
     if (!/^y(es)?$/i.test(typed.trim())) stop('invalid_request', 'not confirmed; nothing was cancelled');
   }
   await submitting(ctx, async (access) => {
+    const reader = await Reader.over(access.store, (await requireIdentity(ctx)).world_id);
+    // The kernel knows live runs only; whether this one ever was is for the journal to say.
+    if (id >= (await reader.kernel()).nextPlanId) unknown(id);
     const answer = await access.submit({ kind: 'cancel', request: { planId: id, reason: flags.reason, actor: operator() } }, 'applied');
     if (answer.state === 'accepted') ctx.out.answer(['accepted'], { ingress_id: answer.ingressId });
     else ctx.out.answer(['cancelled'], { first_seq: answer.firstSeq, last_seq: answer.lastSeq }, await access.meta());

@@ -1,9 +1,16 @@
-import type { Logger, LogLevel } from '@worldline/ports';
+import { bytesEqual, hashText, sha256 } from '@worldline/canon';
+import { inspectLock, type WorldIdentity } from '@worldline/host';
+import { encodeConfig } from '@worldline/kernel';
+import type { Logger, LogLevel, Store } from '@worldline/ports';
 import { interruptible, runningWorld } from '../access.ts';
+import { folderManifest } from '../air-folder.ts';
+import { noticeLogger, waitingText } from '../batch-access.ts';
 import type { Context } from '../context.ts';
 import { stop, stopWith } from '../failure.ts';
 import { streamLogger } from '../log.ts';
 import { openRunning, type RunningWorld } from '../open-world.ts';
+import { counted } from '../output.ts';
+import { Reader } from '../reader.ts';
 import { writing } from '../writer.ts';
 
 export interface RunFlags {
@@ -15,25 +22,45 @@ export interface RunFlags {
   readonly logJson?: boolean;
 }
 
-/** `worldline run`. */
+/** `worldline run` (`host.md` §7, §12.2). */
 export async function run(ctx: Context, flags: RunFlags): Promise<void> {
-  if (flags.wait === true && flags.batch !== true) stop('invalid_request', '--wait goes with --batch', { hint: 'without --batch the world runs until it is stopped anyway' });
+  if (flags.wait === true && flags.batch !== true) {
+    stop('invalid_request', '--wait goes with --batch', { hint: 'without --batch the world runs until it is stopped anyway' });
+  }
   const config = await ctx.config();
-  const log = streamLogger((line) => process.stderr.write(line), {
-    level: flags.logLevel ?? config.log.level,
-    json: flags.logJson ?? config.log.json,
-  });
+  const log =
+    flags.batch === true
+      ? noticeLogger(ctx)
+      : streamLogger((line) => process.stderr.write(line), { level: flags.logLevel ?? config.log.level, json: flags.logJson ?? config.log.json });
   await writing(ctx, async ({ store, identity }) => {
-    if ((await runningWorld(ctx, store, identity)) === 'daemon') {
-      if (flags.batch === true) stop('world.locked', 'this world is running already', { hint: 'submit to it, or stop it first' });
-      ctx.out.answer(['this world is running already'], { running: true, world_id: identity.world_id });
-      return;
-    }
+    if ((await runningWorld(ctx, store, identity)) === 'daemon') return await alreadyRunning(ctx, flags, identity);
+    await tellDifferences(ctx, store, identity, log);
     const strict = { adapters: flags.strictAdapters, secrets: flags.strictSecrets };
     const opened = await openRunning(ctx, store, identity, flags.batch === true ? 'batch' : 'daemon', log, strict);
-    if (flags.batch === true) await batch(ctx, opened, flags);
+    if (flags.batch === true) await batch(ctx, opened, flags, store);
     else await daemon(ctx, opened, log);
   });
+}
+
+async function alreadyRunning(ctx: Context, flags: RunFlags, identity: WorldIdentity): Promise<void> {
+  const lock = await inspectLock((await ctx.folder()).lock);
+  const pid = lock.state === 'alive' ? lock.lock.pid : undefined;
+  const who = pid === undefined ? 'another process' : `process ${pid}`;
+  if (flags.batch === true) stop('world.locked', `${who} runs this world`, { hint: 'submit to it, or stop it first' });
+  ctx.out.answer([`${who} runs this world already`], { running: true, pid, world_id: identity.world_id });
+}
+
+/** What the folder says and the world does not do: both are told, neither stops it (`host.md` §7.1). */
+async function tellDifferences(ctx: Context, store: Store, identity: WorldIdentity, log: Logger): Promise<void> {
+  const reader = await Reader.over(store, identity.world_id);
+  const config = await ctx.config();
+  if (!bytesEqual(sha256(encodeConfig(config.world)), reader.row.configHash)) {
+    log.warn('the "world" settings of worldline.host.json are not those that this world was created with; the journaled ones hold');
+  }
+  const manifest = folderManifest(ctx);
+  if (manifest !== undefined && manifest !== hashText((await reader.catalog()).manifestHash)) {
+    log.warn('the definitions of the folder are not the ones that this world runs');
+  }
 }
 
 /** Until a signal ends it, or the world can no longer be run here. */
@@ -69,8 +96,9 @@ async function daemon(ctx: Context, opened: RunningWorld, log: Logger): Promise<
 }
 
 /** Until nothing can be done now; with `--wait` until every plan has ended. */
-async function batch(ctx: Context, opened: RunningWorld, flags: RunFlags): Promise<void> {
+async function batch(ctx: Context, opened: RunningWorld, flags: RunFlags, store: Store): Promise<void> {
   const { world } = opened;
+  const { timeoutMs, timeoutGiven } = ctx.flags;
   const counts = { effects: 0, receipts: 0 };
   world.onBatch(({ records }) => {
     for (const { record_kind } of records) {
@@ -78,18 +106,24 @@ async function batch(ctx: Context, opened: RunningWorld, flags: RunFlags): Promi
       else if (record_kind === 'effect_receipt') counts.receipts++;
     }
   });
-  const { timeoutMs } = ctx.flags;
-  const rested = await interruptible(world.runBatch({ wait: flags.wait, timeoutMs }), ctx.interrupted).catch(() => undefined);
-  const { livePlans } = await world.status();
-  await opened.close();
+  // Waiting for people takes as long as it takes, unless somebody said how long.
+  const limit = flags.wait === true && !timeoutGiven ? undefined : timeoutMs;
+  const rested = await interruptible(world.runBatch({ wait: flags.wait, timeoutMs: limit }), ctx.interrupted).catch(() => undefined);
+  const { livePlans, waiting } = await world.status();
+  await opened.close(rested?.ok === true ? {} : { graceMs: 0 });
   if (rested === undefined) throw ctx.interrupted.reason;
   if (!rested.ok) {
     if (rested.failure.code !== 'timeout') return stopWith(rested.failure);
-    const what = flags.wait === true ? `${livePlans} plans had not ended` : 'effects were still running';
-    stop('timeout', `${what} after ${timeoutMs} ms`, { hint: 'give a longer --timeout-ms, or use "worldline run"; nothing is lost' });
+    if (flags.wait === true) {
+      stop('timeout', `${counted(livePlans, 'plan')} had not ended after ${timeoutMs} ms`, { hint: 'see "worldline plans ls --live"; nothing is lost, the next run goes on' });
+    }
+    ctx.out.notice(`effects were still running after ${timeoutMs} ms; the next run goes on with them`);
   }
-  const { waiting } = rested.value;
-  const open = Object.entries(waiting).filter(([, n]) => n > 0);
-  const rest = open.length === 0 ? 'nothing is waited for' : `waiting for ${open.map(([what, n]) => `${n} ${n === 1 ? what.slice(0, -1) : what}`).join(', ')}`;
-  ctx.out.answer([`${counts.effects} effects, ${counts.receipts} receipts; ${rest}`], { ...counts, waiting: { ...waiting } });
+  const meta = await (await Reader.over(store, world.worldId)).meta();
+  const rest = waitingText(waiting);
+  ctx.out.answer(
+    [`${counted(counts.effects, 'effect')}, ${counted(counts.receipts, 'receipt')}; ${rest === undefined ? 'nothing is waited for' : `waiting for ${rest}`}`],
+    { ...counts, waiting: { ...waiting } },
+    meta,
+  );
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { hashText } from '@worldline/canon';
 import { inspectLock, readIdentity } from '@worldline/host';
 import { runningWorld } from '../access.ts';
-import { loadFolder, shown } from '../air-folder.ts';
+import { folderManifest, shown } from '../air-folder.ts';
 import type { Context } from '../context.ts';
 import { stopWith } from '../failure.ts';
 import type { Data } from '../output.ts';
@@ -33,7 +33,8 @@ export async function status(ctx: Context): Promise<void> {
     const kinds = [...(await reader.catalog()).effects.keys()].sort();
     const adapters = await adapterKinds(ctx);
     const missing = kinds.filter((kind) => !adapters.some((pattern) => matches(pattern, kind)));
-    const differs = folderDiffers(ctx, meta.manifest_hash);
+    const manifest = folderManifest(ctx);
+    const differs = manifest !== undefined && manifest !== meta.manifest_hash;
     if (differs) ctx.out.notice('the definitions of the folder are not the ones that this world runs');
     const human = lines([
       ['folder', ctx.root],
@@ -80,14 +81,4 @@ async function adapterKinds(ctx: Context): Promise<readonly string[]> {
 
 function matches(pattern: string, kind: string): boolean {
   return pattern.endsWith('*') ? kind.startsWith(pattern.slice(0, -1)) : pattern === kind;
-}
-
-/** True when the folder holds valid definitions with another manifest hash; what is not valid is `check`'s to tell. */
-function folderDiffers(ctx: Context, manifestHash: string): boolean {
-  try {
-    const { result } = loadFolder(ctx.syncFile().airDir, ctx.root, false);
-    return result.ok && hashText(result.value.catalog.manifestHash) !== manifestHash;
-  } catch {
-    return false;
-  }
 }
