@@ -1,4 +1,4 @@
-import { type Catalog, encodeValue, type Json, normalizeCbor, readLiteral } from '@worldline/air';
+import { type Catalog, encodeValue, type Json, normalizeCbor, readLiteral, suggestHint } from '@worldline/air';
 import { type CborValue, encode, isWellFormed, ok, utf8 } from '@worldline/canon';
 import type {
   EffectErrorData,
@@ -265,14 +265,8 @@ function tooLarge(what: string, bytesMax: number) {
   return refuse('too_large', `${what} is over ${bytesMax} bytes`);
 }
 
-/** A hint that names something the author may have meant. */
+/** A hint that names what the author may have meant. */
 function near(name: string, known: Iterable<string>): { hint?: string } {
-  const stem = name.split('@')[0]!.toLowerCase();
-  for (const candidate of known) {
-    if (candidate.startsWith('sys/')) continue;
-    const other = candidate.split('@')[0]!.toLowerCase();
-    if (other === stem || other.endsWith(`/${stem}`) || stem.endsWith(`/${other.split('/').at(-1)}`))
-      return { hint: `Did you mean ${candidate}?` };
-  }
-  return {};
+  const hint = suggestHint(name, known);
+  return hint === undefined ? {} : { hint };
 }
