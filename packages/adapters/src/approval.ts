@@ -25,7 +25,10 @@ export function approvalAdapter(options: ApprovalAdapterOptions = {}): EffectAda
       const { subject } = request.params as { readonly subject: string };
       const size = utf8(subject).length;
       if (size > MAX_SUBJECT_BYTES) {
-        return refused('approval.subject_too_long', `the subject has ${size} bytes, at most ${MAX_SUBJECT_BYTES} are allowed`);
+        return refused(
+          'approval.subject_too_long',
+          `the subject has ${size} bytes, at most ${MAX_SUBJECT_BYTES} are allowed`,
+        );
       }
       // What a restart brings back was admitted before and stays admitted.
       if (!request.recovered && !pending.has(request.intentHash) && pending.size >= maxPending) {

@@ -1,4 +1,4 @@
-import { hashText, sha256, type CborValue } from '@worldline/canon';
+import { type CborValue, hashText, sha256 } from '@worldline/canon';
 import type { AdapterCtx, EffectAdapter, EffectOutcome, EffectRequest } from '@worldline/ports';
 
 /** Effects `blob.put` and `blob.get` (`host.md` §5.2). A blob's reference is the hash of its raw bytes. */
@@ -24,7 +24,11 @@ export function blobPutAdapter(): EffectAdapter {
       if (actual !== blob_ref) {
         return {
           status: 'error',
-          error: { code: 'blob.hash_mismatch', message: `the bytes have hash ${actual}, not ${blob_ref}`, notSent: true },
+          error: {
+            code: 'blob.hash_mismatch',
+            message: `the bytes have hash ${actual}, not ${blob_ref}`,
+            notSent: true,
+          },
           payload: { blob_ref, size: 0 },
         };
       }

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { Client } from 'undici';
 import { parseAddress } from './address.ts';
-import { literalAddress, type GuardedUrl } from './url-guard.ts';
+import { type GuardedUrl, literalAddress } from './url-guard.ts';
 
 /** One connection to a vetted address, with SNI and certificate check by the URL's host. */
 
@@ -78,7 +78,12 @@ function openTcp({ url, addresses, signal }: ConnectOptions): Promise<Socket> {
 function sameAddress(a: string, b: string): boolean {
   const left = parseAddress(a);
   const right = parseAddress(b);
-  return left !== undefined && right !== undefined && left.length === right.length && left.every((byte, i) => byte === right[i]);
+  return (
+    left !== undefined &&
+    right !== undefined &&
+    left.length === right.length &&
+    left.every((byte, i) => byte === right[i])
+  );
 }
 
 async function openTunnel({ url, addresses, signal }: ConnectOptions, proxy: URL): Promise<Duplex> {

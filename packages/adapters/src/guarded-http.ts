@@ -6,7 +6,15 @@ import { Client } from 'undici';
 import { ConnectError, describe, openConnection } from './connection.ts';
 import { headerAllowed } from './header.ts';
 import { denied, hopHeaders, MAX_REDIRECTS, nextHop } from './redirect.ts';
-import { guardUrl, literalAddress, readExceptions, vetAddresses, type GuardedUrl, type PrivateExceptions, type Resolver } from './url-guard.ts';
+import {
+  type GuardedUrl,
+  guardUrl,
+  literalAddress,
+  type PrivateExceptions,
+  type Resolver,
+  readExceptions,
+  vetAddresses,
+} from './url-guard.ts';
 
 /**
  * Outbound HTTP/1.1 behind the guard (`host.md` §5.1).
@@ -41,7 +49,11 @@ export function createGuardedHttp(options: GuardedHttpOptions = {}): Result<Guar
   if (options.proxy !== undefined) {
     const proxy = URL.canParse(options.proxy) ? new URL(options.proxy) : undefined;
     if (proxy === undefined || (proxy.protocol !== 'http:' && proxy.protocol !== 'https:')) {
-      return fail({ code: 'config.invalid', path: ['http', 'proxy'], message: 'the proxy is not an http or https URL' });
+      return fail({
+        code: 'config.invalid',
+        path: ['http', 'proxy'],
+        message: 'the proxy is not an http or https URL',
+      });
     }
   }
   return ok(new UndiciGuardedHttp(options, exceptions.value));
@@ -70,7 +82,10 @@ class UndiciGuardedHttp implements GuardedHttp {
     for (const [name, value] of Object.entries(request.headers)) {
       // Callers have checked already; this keeps the promise for those that forget.
       if (name !== name.toLowerCase() || !headerAllowed(name, value)) {
-        return refusal({ code: 'http.header_invalid', message: `header ${JSON.stringify(name.slice(0, 100))} cannot be sent` });
+        return refusal({
+          code: 'http.header_invalid',
+          message: `header ${JSON.stringify(name.slice(0, 100))} cannot be sent`,
+        });
       }
     }
     let url = first.value;
@@ -85,7 +100,8 @@ class UndiciGuardedHttp implements GuardedHttp {
       const hop = nextHop(status, answer.value.headers.find(([name]) => name === 'location')?.[1], url, method);
       if (!hop.ok) return sentFailure(hop.failure);
       if (hop.value === undefined) return response;
-      if (hops === MAX_REDIRECTS) return sentFailure({ code: 'http.redirect_denied', message: `more than ${MAX_REDIRECTS} redirects` });
+      if (hops === MAX_REDIRECTS)
+        return sentFailure({ code: 'http.redirect_denied', message: `more than ${MAX_REDIRECTS} redirects` });
       const verdict = request.recheck({ url: hop.value.url.href, method: hop.value.method });
       if (!verdict.ok) {
         const refused = denied(`the grant does not allow the redirect: ${verdict.code}: ${verdict.message}`);
@@ -150,7 +166,9 @@ class UndiciGuardedHttp implements GuardedHttp {
     const env = this.#options.envProxy;
     if (env === undefined || bypassed(url, env['no_proxy'] ?? env['NO_PROXY'] ?? '')) return undefined;
     const text =
-      (url.scheme === 'https' ? (env['https_proxy'] ?? env['HTTPS_PROXY']) : (env['http_proxy'] ?? env['HTTP_PROXY'])) ??
+      (url.scheme === 'https'
+        ? (env['https_proxy'] ?? env['HTTPS_PROXY'])
+        : (env['http_proxy'] ?? env['HTTP_PROXY'])) ??
       env['all_proxy'] ??
       env['ALL_PROXY'];
     return text !== undefined && URL.canParse(text) ? new URL(text) : undefined;
@@ -204,7 +222,14 @@ function exchangeOn(
     const aborted = () => finish(timedOut(false));
     signal.addEventListener('abort', aborted, { once: true });
     const tooLarge = () =>
-      finish(fail({ code: 'http.response_too_large', message: `the response body is longer than ${maxBodyBytes} bytes`, retryable: false, notSent: false }));
+      finish(
+        fail({
+          code: 'http.response_too_large',
+          message: `the response body is longer than ${maxBodyBytes} bytes`,
+          retryable: false,
+          notSent: false,
+        }),
+      );
     client.dispatch(
       {
         path: url.target,
@@ -234,7 +259,14 @@ function exchangeOn(
         },
         onResponseError(_controller, error) {
           const code = status !== undefined || brokenAnswer(error) ? 'http.read' : 'http.reset';
-          finish(fail({ code, message: `${url.host}: ${describe(error)}`, retryable: code === 'http.reset', notSent: false }));
+          finish(
+            fail({
+              code,
+              message: `${url.host}: ${describe(error)}`,
+              retryable: code === 'http.reset',
+              notSent: false,
+            }),
+          );
         },
       },
     );
@@ -245,7 +277,11 @@ function exchangeOn(
 /** True when the peer answered, but not in HTTP; a closed or reset connection is not that. */
 function brokenAnswer(error: Error): boolean {
   const code = (error as { readonly code?: unknown }).code;
-  return error.name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH';
+  return (
+    error.name === 'HTTPParserError' ||
+    code === 'UND_ERR_HEADERS_OVERFLOW' ||
+    code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'
+  );
 }
 
 function headerPairs(raw: readonly (Uint8Array | string)[]): (readonly [string, string])[] {

@@ -1,4 +1,4 @@
-import { fail, ok, type Failure, type Result } from '@worldline/canon';
+import { type Failure, fail, ok, type Result } from '@worldline/canon';
 
 /** Headers of requests and responses (`host.md` §5.1). */
 

@@ -1,8 +1,16 @@
-import { utf8, type CborValue } from '@worldline/canon';
-import type { AdapterCtx, DeliveryClass, EffectAdapter, EffectOutcome, EffectRequest, GuardedFailure, GuardedResponse } from '@worldline/ports';
+import { type CborValue, utf8 } from '@worldline/canon';
+import type {
+  AdapterCtx,
+  DeliveryClass,
+  EffectAdapter,
+  EffectOutcome,
+  EffectRequest,
+  GuardedFailure,
+  GuardedResponse,
+} from '@worldline/ports';
 import { requestHeaders, responseHeaders } from './header.ts';
 import { denied, hopHeaders, MAX_REDIRECTS, nextHop } from './redirect.ts';
-import { guardUrl, type GuardedUrl } from './url-guard.ts';
+import { type GuardedUrl, guardUrl } from './url-guard.ts';
 
 /** Effect `http.request` (`host.md` §5.1). Any answer of the service is an ok receipt; only transport trouble is not. */
 
@@ -87,7 +95,8 @@ function hasKey(request: EffectRequest): boolean {
 export function httpAdapter(options: HttpAdapterOptions = {}): EffectAdapter {
   const credentials = (options.credentials ?? []).map((credential) => {
     const origin = guardUrl(credential.origin);
-    if (!origin.ok || origin.value.target !== '/') throw new TypeError(`http.credentials: not an origin: ${credential.origin}`);
+    if (!origin.ok || origin.value.target !== '/')
+      throw new TypeError(`http.credentials: not an origin: ${credential.origin}`);
     const header = requestHeaders([[credential.header, credential.prefix ?? '']]);
     if (!header.ok) throw new TypeError(`http.credentials: ${header.failure.message}`);
     return { ...credential, header: credential.header.toLowerCase(), origin: origin.value.origin };
@@ -148,7 +157,11 @@ class HttpAdapter implements EffectAdapter {
   async #perform(request: EffectRequest, ctx: AdapterCtx): Promise<GuardedResponse | Problem> {
     const params = readParams(request.params);
     if (!METHODS.has(params.method)) {
-      return { code: 'http.method_unsupported', message: `method ${JSON.stringify(params.method.slice(0, 50))} is not supported`, notSent: true };
+      return {
+        code: 'http.method_unsupported',
+        message: `method ${JSON.stringify(params.method.slice(0, 50))} is not supported`,
+        notSent: true,
+      };
     }
     const url = guardUrl(params.url);
     if (!url.ok) return { ...url.failure, notSent: true };
@@ -168,16 +181,25 @@ class HttpAdapter implements EffectAdapter {
         return { code, message: `request body ${params.bodyRef}: ${blob.failure.message}`, notSent: true };
       }
       if (blob.value.length > this.#maxBodyBytes) {
-        return { code: 'http.body_too_large', message: `request body ${params.bodyRef} is longer than ${this.#maxBodyBytes} bytes`, notSent: true };
+        return {
+          code: 'http.body_too_large',
+          message: `request body ${params.bodyRef} is longer than ${this.#maxBodyBytes} bytes`,
+          notSent: true,
+        };
       }
       body = blob.value;
     }
     const repeatable = this.classify(request) !== 'at_most_once';
     for (let retry = 0; ; retry++) {
       const result = await this.#follow(request, ctx, url.value, params.method, Object.fromEntries(headers), body);
-      const again = repeatable && 'status' in result && retry < STATUS_RETRIES.max && (this.#options.retryStatuses ?? []).includes(result.status);
+      const again =
+        repeatable &&
+        'status' in result &&
+        retry < STATUS_RETRIES.max &&
+        (this.#options.retryStatuses ?? []).includes(result.status);
       if (!again) return result;
-      const pauseMs = retryAfterMs(result) ?? Math.min(STATUS_RETRIES.baseMs * STATUS_RETRIES.factor ** retry, STATUS_RETRIES.capMs);
+      const pauseMs =
+        retryAfterMs(result) ?? Math.min(STATUS_RETRIES.baseMs * STATUS_RETRIES.factor ** retry, STATUS_RETRIES.capMs);
       ctx.log.info('http.request is repeated', { status: result.status, pause_ms: pauseMs });
       // A pause that does not fit the remaining time ends with the answer that is there.
       if (!(await pause(ctx, pauseMs))) return result;
@@ -216,7 +238,8 @@ class HttpAdapter implements EffectAdapter {
       const hop = nextHop(answer.value.status, location, url, method);
       if (!hop.ok) return hop.failure;
       if (hop.value === undefined) return answer.value;
-      if (hops === MAX_REDIRECTS) return { code: 'http.redirect_denied', message: `more than ${MAX_REDIRECTS} redirects` };
+      if (hops === MAX_REDIRECTS)
+        return { code: 'http.redirect_denied', message: `more than ${MAX_REDIRECTS} redirects` };
       const verdict = ctx.recheckCap({
         ...(request.params as { readonly [key: string]: CborValue }),
         url: hop.value.url.href,
@@ -238,11 +261,16 @@ class HttpAdapter implements EffectAdapter {
       if (credential.grant !== grant || credential.origin !== origin) continue;
       const secret = await this.#options.secret?.(credential.binding);
       if (secret === undefined) {
-        return { code: 'secret.unavailable', message: `binding ${credential.binding} of http.credentials has no value`, notSent: true };
+        return {
+          code: 'secret.unavailable',
+          message: `binding ${credential.binding} of http.credentials has no value`,
+          notSent: true,
+        };
       }
       const checked = requestHeaders([[credential.header, (credential.prefix ?? '') + secret]]);
       // The message must not show the value, so it names the binding only.
-      if (!checked.ok) return { code: 'secret.type', message: `binding ${credential.binding} is not a header value`, notSent: true };
+      if (!checked.ok)
+        return { code: 'secret.type', message: `binding ${credential.binding} is not a header value`, notSent: true };
       headers.set(credential.header, (credential.prefix ?? '') + secret);
     }
     return headers;
@@ -251,7 +279,10 @@ class HttpAdapter implements EffectAdapter {
 
 /** A hop that the guard refuses before sending is a denied redirect; the first request has been sent by then. */
 function afterRedirect(failure: GuardedFailure): Problem {
-  const code = failure.code === 'http.address_denied' || failure.code === 'http.url_invalid' ? 'http.redirect_denied' : failure.code;
+  const code =
+    failure.code === 'http.address_denied' || failure.code === 'http.url_invalid'
+      ? 'http.redirect_denied'
+      : failure.code;
   return { code, message: failure.message, retryable: failure.retryable };
 }
 
@@ -289,7 +320,11 @@ function pause(ctx: AdapterCtx, ms: number): Promise<boolean> {
 }
 
 /** A failure with a payload that conforms to `sys/HttpRequestReceipt@1`. */
-async function failure(problem: Problem, timings: { start_ns: bigint; end_ns: bigint }, ctx: AdapterCtx): Promise<EffectOutcome> {
+async function failure(
+  problem: Problem,
+  timings: { start_ns: bigint; end_ns: bigint },
+  ctx: AdapterCtx,
+): Promise<EffectOutcome> {
   const timeout = problem.code === 'adapter.timeout';
   const { code, message } = problem;
   const retryable = problem.retryable === true;

@@ -1,8 +1,15 @@
-export { deniedRange, embeddedV4, inCidr, parseAddress, parseCidr, type AddressBytes, type Cidr } from './address.ts';
-export { approvalAdapter, type ApprovalAdapterOptions } from './approval.ts';
-export { blobGetAdapter, blobPutAdapter, type BlobAdapterOptions } from './blob.ts';
-export { createGuardedHttp, guardedHttp, type GuardedHttpOptions } from './guarded-http.ts';
+export { type AddressBytes, type Cidr, deniedRange, embeddedV4, inCidr, parseAddress, parseCidr } from './address.ts';
+export { type ApprovalAdapterOptions, approvalAdapter } from './approval.ts';
+export { type BlobAdapterOptions, blobGetAdapter, blobPutAdapter } from './blob.ts';
+export { createGuardedHttp, type GuardedHttpOptions, guardedHttp } from './guarded-http.ts';
 export { headerAllowed, requestHeaders, responseHeaders } from './header.ts';
-export { HTTP_ADAPTER_ID, httpAdapter, type HttpAdapterOptions, type HttpCredential } from './http.ts';
+export { HTTP_ADAPTER_ID, type HttpAdapterOptions, type HttpCredential, httpAdapter } from './http.ts';
 export { timerAdapter } from './timer.ts';
-export { guardUrl, readExceptions, vetAddresses, type GuardedUrl, type PrivateExceptions, type Resolver } from './url-guard.ts';
+export {
+  type GuardedUrl,
+  guardUrl,
+  type PrivateExceptions,
+  type Resolver,
+  readExceptions,
+  vetAddresses,
+} from './url-guard.ts';

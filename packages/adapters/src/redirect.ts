@@ -1,5 +1,5 @@
-import { fail, ok, type Failure, type Result } from '@worldline/canon';
-import { guardUrl, type GuardedUrl } from './url-guard.ts';
+import { type Failure, fail, ok, type Result } from '@worldline/canon';
+import { type GuardedUrl, guardUrl } from './url-guard.ts';
 
 /** Following redirects under `http.redirects: "recheck"` (`host.md` §5.1). */
 
@@ -23,7 +23,12 @@ export interface Hop {
  * @returns undefined when the response is to be returned as it is; `http.redirect_denied` for a target that the URL
  *   guard refuses.
  */
-export function nextHop(status: number, location: string | undefined, from: GuardedUrl, method: string): Result<Hop | undefined, Failure> {
+export function nextHop(
+  status: number,
+  location: string | undefined,
+  from: GuardedUrl,
+  method: string,
+): Result<Hop | undefined, Failure> {
   if (!REDIRECTS.has(status) || location === undefined) return ok(undefined);
   let absolute: string;
   try {
@@ -37,7 +42,9 @@ export function nextHop(status: number, location: string | undefined, from: Guar
   const url = guardUrl(absolute);
   if (!url.ok) return denied(`the redirect's target is refused: ${url.failure.message}`);
   // RFC 9110 §15.4: 303 turns everything but HEAD into GET; 301 and 302 do so for POST, as every client does.
-  const toGet = (status === 303 && method !== 'GET' && method !== 'HEAD') || ((status === 301 || status === 302) && method === 'POST');
+  const toGet =
+    (status === 303 && method !== 'GET' && method !== 'HEAD') ||
+    ((status === 301 || status === 302) && method === 'POST');
   return ok({
     url: url.value,
     method: toGet ? 'GET' : method,

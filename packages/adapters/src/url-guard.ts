@@ -1,6 +1,6 @@
 import { parseUrl } from '@worldline/air';
-import { fail, ok, type Failure, type Result } from '@worldline/canon';
-import { deniedRange, embeddedV4, inCidr, parseAddress, parseCidr, type AddressBytes, type Cidr } from './address.ts';
+import { type Failure, fail, ok, type Result } from '@worldline/canon';
+import { type AddressBytes, type Cidr, deniedRange, embeddedV4, inCidr, parseAddress, parseCidr } from './address.ts';
 
 /**
  * The URL and network guard of `host.md` §5.1.
@@ -28,7 +28,11 @@ export interface GuardedUrl {
 /** Reads a URL with both parsers (U1). @returns `http.url_invalid` at `['url']`. */
 export function guardUrl(text: string): Result<GuardedUrl, Failure> {
   const parsed = parseUrl(text);
-  if (!parsed.ok) return refuse('the URL is not of the accepted form', 'write http or https, a plain host name in its xn-- form, and no user information');
+  if (!parsed.ok)
+    return refuse(
+      'the URL is not of the accepted form',
+      'write http or https, a plain host name in its xn-- form, and no user information',
+    );
   const { scheme, host, port, path } = parsed.value;
   let platform: URL;
   try {
@@ -45,7 +49,10 @@ export function guardUrl(text: string): Result<GuardedUrl, Failure> {
     platform.username !== '' ||
     platform.password !== ''
   ) {
-    return refuse('the URL reads differently to the gate and to the platform', 'write it in its plain, normalised form');
+    return refuse(
+      'the URL reads differently to the gate and to the platform',
+      'write it in its plain, normalised form',
+    );
   }
   return ok({
     scheme,

@@ -1,6 +1,6 @@
-import { describe, expect, test } from 'vitest';
 import { blobGetAdapter, blobPutAdapter, guardedHttp } from '@worldline/adapters';
 import { hashText, sha256, utf8 } from '@worldline/canon';
+import { describe, expect, test } from 'vitest';
 import { context, request } from './support.ts';
 
 const hi = utf8('hi');
@@ -18,7 +18,11 @@ describe('blob.put and blob.get (host.md §5.2)', () => {
     const ctx = context(guardedHttp());
     const claimed = `sha256:${'0'.repeat(64)}`;
     const outcome = await blobPutAdapter().execute!(request('blob.put', { blob_ref: claimed, bytes: hi }), ctx);
-    expect(outcome).toMatchObject({ status: 'error', error: { code: 'blob.hash_mismatch' }, payload: { blob_ref: claimed, size: 0 } });
+    expect(outcome).toMatchObject({
+      status: 'error',
+      error: { code: 'blob.hash_mismatch' },
+      payload: { blob_ref: claimed, size: 0 },
+    });
     expect(outcome).toHaveProperty('error.message', expect.stringContaining(hiRef));
     expect(ctx.blobs.stored.size).toBe(0);
   });
@@ -26,7 +30,10 @@ describe('blob.put and blob.get (host.md §5.2)', () => {
   test('get returns the bytes', async () => {
     const ctx = context(guardedHttp());
     await ctx.blobs.put(hi);
-    expect(await blobGetAdapter().execute!(request('blob.get', { blob_ref: hiRef }), ctx)).toEqual({ status: 'ok', payload: { blob_ref: hiRef, size: 2, bytes: hi } });
+    expect(await blobGetAdapter().execute!(request('blob.get', { blob_ref: hiRef }), ctx)).toEqual({
+      status: 'ok',
+      payload: { blob_ref: hiRef, size: 2, bytes: hi },
+    });
   });
 
   test.each([

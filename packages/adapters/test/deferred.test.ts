@@ -1,9 +1,10 @@
-import { describe, expect, test } from 'vitest';
 import { approvalAdapter, guardedHttp, timerAdapter } from '@worldline/adapters';
+import { describe, expect, test } from 'vitest';
 import { context, request } from './support.ts';
 
 const ctx = context(guardedHttp());
-const approval = (subject: string, options: Parameters<typeof request>[2] = {}) => request('approval.request', { subject, requester: 'plan', context_ref: null }, options);
+const approval = (subject: string, options: Parameters<typeof request>[2] = {}) =>
+  request('approval.request', { subject, requester: 'plan', context_ref: null }, options);
 
 describe('approval.request (host.md §5.6)', () => {
   test('is deferred and stays open after registration', async () => {
@@ -28,7 +29,9 @@ describe('approval.request (host.md §5.6)', () => {
     const hash = (digit: string) => ({ intentHash: `sha256:${digit.repeat(64)}` });
     expect(await adapter.register!(approval('a', hash('a')), ctx)).toBeUndefined();
     expect(await adapter.register!(approval('a', hash('a')), ctx)).toBeUndefined();
-    expect(await adapter.register!(approval('b', hash('b')), ctx)).toMatchObject({ error: { code: 'approval.too_many' } });
+    expect(await adapter.register!(approval('b', hash('b')), ctx)).toMatchObject({
+      error: { code: 'approval.too_many' },
+    });
     expect(await adapter.register!(approval('c', { ...hash('c'), recovered: true }), ctx)).toBeUndefined();
     await adapter.cancel!(hash('a').intentHash, 'decided');
     await adapter.cancel!(hash('c').intentHash, 'withdrawn');

@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest';
 import { requestHeaders, responseHeaders } from '@worldline/adapters';
+import { describe, expect, test } from 'vitest';
 
 describe('request headers (host.md §5.1)', () => {
   test.each([
@@ -29,7 +29,12 @@ describe('request headers (host.md §5.1)', () => {
   });
 
   test('one name in two spellings is refused, because nobody could say which one is meant', () => {
-    expect(requestHeaders([['X-A', '1'], ['x-a', '2']])).toMatchObject({ ok: false, failure: { path: ['headers', 'x-a'] } });
+    expect(
+      requestHeaders([
+        ['X-A', '1'],
+        ['x-a', '2'],
+      ]),
+    ).toMatchObject({ ok: false, failure: { path: ['headers', 'x-a'] } });
   });
 
   test('names become lower case and values stay as they are', () => {

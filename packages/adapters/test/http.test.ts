@@ -1,15 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer as createTls } from 'node:https';
 import { createServer as createHttp } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { createServer as createTls } from 'node:https';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
-import { guardedHttp, httpAdapter, type GuardedHttpOptions, type HttpAdapterOptions } from '@worldline/adapters';
+import { type GuardedHttpOptions, guardedHttp, type HttpAdapterOptions, httpAdapter } from '@worldline/adapters';
 import { utf8 } from '@worldline/canon';
 import type { CapVerdict, EffectOutcome, EffectRequest } from '@worldline/ports';
-import { context, payload, peer, request, service, type Context } from './support.ts';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type Context, context, payload, peer, request, service } from './support.ts';
 
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -51,25 +51,48 @@ async function call(
     ...(given.recheck ? { recheck: given.recheck } : {}),
   });
   for (const blob of given.blobs ?? []) await ctx.blobs.put(blob);
-  const outcome = await httpAdapter(options).execute!(request('http.request', { method: 'GET', headers: {}, body_ref: null, ...params }, given.request), ctx);
+  const outcome = await httpAdapter(options).execute!(
+    request('http.request', { method: 'GET', headers: {}, body_ref: null, ...params }, given.request),
+    ctx,
+  );
   return { outcome, ctx };
 }
 
 describe('an answer is an ok receipt, whatever its status (host.md §5.1)', () => {
   test('status, headers, body and timings of a real exchange', async () => {
     const svc = await serving((_seen, response) => {
-      response.writeHead(201, [['X-Two', 'a'], ['x-two', 'b'], ['Set-Cookie', 'k=1'], ['set-cookie', 'l=2']].flat());
+      response.writeHead(
+        201,
+        [
+          ['X-Two', 'a'],
+          ['x-two', 'b'],
+          ['Set-Cookie', 'k=1'],
+          ['set-cookie', 'l=2'],
+        ].flat(),
+      );
       response.end('h\u00e9llo');
     });
-    const { outcome, ctx } = await call({ url: `http://127.0.0.1:${svc.port}/p/../q?x=1#frag`, headers: { 'X-Mine': 'yes' } });
+    const { outcome, ctx } = await call({
+      url: `http://127.0.0.1:${svc.port}/p/../q?x=1#frag`,
+      headers: { 'X-Mine': 'yes' },
+    });
     expect(outcome.status).toBe('ok');
     const receipt = payload(outcome);
-    expect(receipt).toMatchObject({ status: 201, adapter_id: 'host.http', headers: { 'x-two': 'a, b', 'set-cookie': 'k=1\nl=2' } });
+    expect(receipt).toMatchObject({
+      status: 201,
+      adapter_id: 'host.http',
+      headers: { 'x-two': 'a, b', 'set-cookie': 'k=1\nl=2' },
+    });
     expect(ctx.blobs.text(receipt['body_ref'])).toBe('h\u00e9llo');
     const timings = receipt['timings'] as { start_ns: bigint; end_ns: bigint };
     expect(timings.end_ns > timings.start_ns).toBe(true);
     expect(svc.seen).toMatchObject([
-      { method: 'GET', url: '/q?x=1', headers: { 'x-mine': 'yes', 'accept-encoding': 'identity', host: `127.0.0.1:${svc.port}` }, body: '' },
+      {
+        method: 'GET',
+        url: '/q?x=1',
+        headers: { 'x-mine': 'yes', 'accept-encoding': 'identity', host: `127.0.0.1:${svc.port}` },
+        body: '',
+      },
     ]);
   });
 
@@ -82,8 +105,13 @@ describe('an answer is an ok receipt, whatever its status (host.md §5.1)', () =
   });
 
   test('a compressed body is stored as received, and an accept-encoding of the params is kept', async () => {
-    const svc = await serving((_seen, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('not really gzip'));
-    const { outcome, ctx } = await call({ url: `http://127.0.0.1:${svc.port}/`, headers: { 'Accept-Encoding': 'gzip' } });
+    const svc = await serving((_seen, response) =>
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end('not really gzip'),
+    );
+    const { outcome, ctx } = await call({
+      url: `http://127.0.0.1:${svc.port}/`,
+      headers: { 'Accept-Encoding': 'gzip' },
+    });
     expect(ctx.blobs.text(payload(outcome)['body_ref'])).toBe('not really gzip');
     expect(svc.seen[0]!.headers['accept-encoding']).toBe('gzip');
   });
@@ -91,7 +119,11 @@ describe('an answer is an ok receipt, whatever its status (host.md §5.1)', () =
   test('a request body is the blob, with its length; the method may be in any case', async () => {
     const svc = await serving((_seen, response) => response.end());
     const body = utf8('{"a":1}');
-    const { ctx } = await call({ method: 'post', url: `http://127.0.0.1:${svc.port}/`, body_ref: (await blobHash(body)) }, {}, { blobs: [body] });
+    const { ctx } = await call(
+      { method: 'post', url: `http://127.0.0.1:${svc.port}/`, body_ref: await blobHash(body) },
+      {},
+      { blobs: [body] },
+    );
     expect(svc.seen).toMatchObject([{ method: 'POST', body: '{"a":1}', headers: { 'content-length': '7' } }]);
     expect(ctx.blobs.stored.size).toBe(1);
   });
@@ -135,7 +167,13 @@ async function blobHash(bytes: Uint8Array): Promise<string> {
 }
 
 describe('failures (host.md §5.1 "Failures"): status, code, and a payload that conforms', () => {
-  async function failed(promise: Promise<Call>, status: 'error' | 'timeout', code: string, payloadStatus: number, retryable = false) {
+  async function failed(
+    promise: Promise<Call>,
+    status: 'error' | 'timeout',
+    code: string,
+    payloadStatus: number,
+    retryable = false,
+  ) {
     const { outcome, ctx } = await promise;
     expect(outcome).toMatchObject({ status, error: { code, retryable } });
     const receipt = payload(outcome);
@@ -147,28 +185,55 @@ describe('failures (host.md §5.1 "Failures"): status, code, and a payload that 
   }
 
   test('a URL that is not of the accepted form', async () => {
-    expect((await failed(call({ url: 'http://user@h.example/' }), 'error', 'http.url_invalid', 400)).error.notSent).toBe(true);
+    expect(
+      (await failed(call({ url: 'http://user@h.example/' }), 'error', 'http.url_invalid', 400)).error.notSent,
+    ).toBe(true);
   });
 
   test.each(['TRACE', 'CONNECT', '', 'G E T', 'QUERY'])('method %j', async (method) => {
     await failed(call({ method, url: 'http://h.example/' }), 'error', 'http.method_unsupported', 405);
   });
 
-  test.each([[{ host: 'evil' }], [{ 'content-length': '5' }], [{ 'transfer-encoding': 'chunked' }], [{ 'x-a': 'a\r\nx-b: c' }], [{ 'a b': 'c' }]])('header %j', async (headers) => {
+  test.each([
+    [{ host: 'evil' }],
+    [{ 'content-length': '5' }],
+    [{ 'transfer-encoding': 'chunked' }],
+    [{ 'x-a': 'a\r\nx-b: c' }],
+    [{ 'a b': 'c' }],
+  ])('header %j', async (headers) => {
     await failed(call({ url: 'http://h.example/', headers }), 'error', 'http.header_invalid', 400);
   });
 
   test('a body that is not in the store', async () => {
-    await failed(call({ method: 'POST', url: 'http://svc.test/', body_ref: `sha256:${'0'.repeat(64)}` }), 'error', 'http.body_missing', 599);
+    await failed(
+      call({ method: 'POST', url: 'http://svc.test/', body_ref: `sha256:${'0'.repeat(64)}` }),
+      'error',
+      'http.body_missing',
+      599,
+    );
   });
 
   test('a body over the limit', async () => {
     const body = new Uint8Array(11);
-    await failed(call({ method: 'POST', url: 'http://svc.test/', body_ref: await blobHash(body) }, { maxBodyBytes: 10 }, { blobs: [body] }), 'error', 'http.body_too_large', 599);
+    await failed(
+      call(
+        { method: 'POST', url: 'http://svc.test/', body_ref: await blobHash(body) },
+        { maxBodyBytes: 10 },
+        { blobs: [body] },
+      ),
+      'error',
+      'http.body_too_large',
+      599,
+    );
   });
 
   test('an address that may not be reached', async () => {
-    const outcome = await failed(call({ url: 'http://10.0.0.1/' }, {}, { http: { allowPrivate: [] } }), 'error', 'http.address_denied', 599);
+    const outcome = await failed(
+      call({ url: 'http://10.0.0.1/' }, {}, { http: { allowPrivate: [] } }),
+      'error',
+      'http.address_denied',
+      599,
+    );
     expect(outcome.error.notSent).toBe(true);
   });
 
@@ -207,7 +272,12 @@ describe('failures (host.md §5.1 "Failures"): status, code, and a payload that 
       response.writeHead(200, { 'content-length': '1000' });
       response.write('x');
     });
-    await failed(call({ url: `http://127.0.0.1:${svc.port}/` }, { maxBodyBytes: 100 }), 'error', 'http.response_too_large', 599);
+    await failed(
+      call({ url: `http://127.0.0.1:${svc.port}/` }, { maxBodyBytes: 100 }),
+      'error',
+      'http.response_too_large',
+      599,
+    );
   });
 
   test('an endless body is cut off at the limit', async () => {
@@ -246,26 +316,47 @@ describe('failures (host.md §5.1 "Failures"): status, code, and a payload that 
 
     const silent = new AbortController();
     const mute = await peering(() => silent.abort());
-    await failed(call({ url: `http://127.0.0.1:${mute.port}/` }, {}, { signal: silent.signal }), 'timeout', 'adapter.timeout', 598);
+    await failed(
+      call({ url: `http://127.0.0.1:${mute.port}/` }, {}, { signal: silent.signal }),
+      'timeout',
+      'adapter.timeout',
+      598,
+    );
 
     const slow = new AbortController();
     const svc = await peering((socket) => {
       socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc', () => slow.abort());
     });
-    await failed(call({ url: `http://127.0.0.1:${svc.port}/` }, {}, { signal: slow.signal }), 'timeout', 'adapter.timeout', 598);
+    await failed(
+      call({ url: `http://127.0.0.1:${svc.port}/` }, {}, { signal: slow.signal }),
+      'timeout',
+      'adapter.timeout',
+      598,
+    );
 
     const asking = new AbortController();
     const resolve = () => {
       asking.abort();
       return new Promise<never>(() => {});
     };
-    await failed(call({ url: 'http://svc.test/' }, {}, { signal: asking.signal, http: { resolve } }), 'timeout', 'adapter.timeout', 598);
+    await failed(
+      call({ url: 'http://svc.test/' }, {}, { signal: asking.signal, http: { resolve } }),
+      'timeout',
+      'adapter.timeout',
+      598,
+    );
   });
 
   test('a connection that does not come about within its own limit is http.connect, long before the total', async () => {
     // A resolver that never answers stands for a network that swallows packets: the same limit covers both.
     const resolve = () => new Promise<never>(() => {});
-    await failed(call({ url: 'http://svc.test/' }, {}, { http: { resolve, connectTimeoutMs: 5 } }), 'error', 'http.dns', 599, true);
+    await failed(
+      call({ url: 'http://svc.test/' }, {}, { http: { resolve, connectTimeoutMs: 5 } }),
+      'error',
+      'http.dns',
+      599,
+      true,
+    );
   });
 });
 
@@ -310,7 +401,9 @@ describe('redirects (host.md §5.1 "Redirects")', () => {
   });
 
   test('with recheck, every hop is judged with its new URL and method', async () => {
-    const svc = await serving((seen, response) => (seen.url === '/end' ? response.end('there') : response.writeHead(303, { location: '/end' }).end()));
+    const svc = await serving((seen, response) =>
+      seen.url === '/end' ? response.end('there') : response.writeHead(303, { location: '/end' }).end(),
+    );
     const judged: unknown[] = [];
     const recheck = (params: unknown): CapVerdict => {
       judged.push(params);
@@ -318,7 +411,12 @@ describe('redirects (host.md §5.1 "Redirects")', () => {
     };
     const body = utf8('x');
     const { outcome, ctx } = await call(
-      { method: 'POST', url: `http://127.0.0.1:${svc.port}/`, headers: { 'content-type': 'a/b', 'x-a': '1' }, body_ref: await blobHash(body) },
+      {
+        method: 'POST',
+        url: `http://127.0.0.1:${svc.port}/`,
+        headers: { 'content-type': 'a/b', 'x-a': '1' },
+        body_ref: await blobHash(body),
+      },
       { redirects: 'recheck' },
       { recheck, blobs: [body] },
     );
@@ -329,9 +427,15 @@ describe('redirects (host.md §5.1 "Redirects")', () => {
   });
 
   test('307 keeps method and body', async () => {
-    const svc = await serving((seen, response) => (seen.url === '/end' ? response.end() : response.writeHead(307, { location: '/end' }).end()));
+    const svc = await serving((seen, response) =>
+      seen.url === '/end' ? response.end() : response.writeHead(307, { location: '/end' }).end(),
+    );
     const body = utf8('x');
-    await call({ method: 'POST', url: `http://127.0.0.1:${svc.port}/`, body_ref: await blobHash(body) }, { redirects: 'recheck' }, { blobs: [body] });
+    await call(
+      { method: 'POST', url: `http://127.0.0.1:${svc.port}/`, body_ref: await blobHash(body) },
+      { redirects: 'recheck' },
+      { blobs: [body] },
+    );
     expect(svc.seen[1]).toMatchObject({ method: 'POST', body: 'x' });
   });
 
@@ -347,7 +451,13 @@ describe('redirects (host.md §5.1 "Redirects")', () => {
     expect(svc.seen).toHaveLength(1);
   });
 
-  test.each(['http://10.0.0.1/', 'http://user@svc.test/', 'ftp://svc.test/', 'http://[', 'http://169.254.169.254/latest'])('a hop to %s is http.redirect_denied', async (location) => {
+  test.each([
+    'http://10.0.0.1/',
+    'http://user@svc.test/',
+    'ftp://svc.test/',
+    'http://[',
+    'http://169.254.169.254/latest',
+  ])('a hop to %s is http.redirect_denied', async (location) => {
     const svc = await serving((_seen, response) => response.writeHead(302, { location }).end());
     const { outcome } = await call({ url: `http://127.0.0.1:${svc.port}/` }, { redirects: 'recheck' });
     expect(outcome).toMatchObject({ status: 'error', error: { code: 'http.redirect_denied', retryable: false } });
@@ -355,13 +465,16 @@ describe('redirects (host.md §5.1 "Redirects")', () => {
   });
 
   test('five hops are followed, a sixth is refused', async () => {
-    const chain = (length: number) => serving((seen, response) => {
-      const at = Number(seen.url.slice(1));
-      if (at === length) response.end('end');
-      else response.writeHead(302, { location: `/${at + 1}` }).end();
-    });
+    const chain = (length: number) =>
+      serving((seen, response) => {
+        const at = Number(seen.url.slice(1));
+        if (at === length) response.end('end');
+        else response.writeHead(302, { location: `/${at + 1}` }).end();
+      });
     const five = await chain(5);
-    expect((await call({ url: `http://127.0.0.1:${five.port}/0` }, { redirects: 'recheck' })).outcome.status).toBe('ok');
+    expect((await call({ url: `http://127.0.0.1:${five.port}/0` }, { redirects: 'recheck' })).outcome.status).toBe(
+      'ok',
+    );
     const six = await chain(6);
     const { outcome } = await call({ url: `http://127.0.0.1:${six.port}/0` }, { redirects: 'recheck' });
     expect(outcome).toMatchObject({ status: 'error', error: { code: 'http.redirect_denied' } });
@@ -375,10 +488,21 @@ describe('redirects (host.md §5.1 "Redirects")', () => {
       else response.writeHead(307, { location: `http://127.0.0.1:${other.port}/` }).end();
     });
     await call(
-      { url: `http://127.0.0.1:${svc.port}/`, headers: { authorization: 'params', cookie: 'c=1', 'x-token': 'from params', 'x-plain': 'stays' } },
+      {
+        url: `http://127.0.0.1:${svc.port}/`,
+        headers: { authorization: 'params', cookie: 'c=1', 'x-token': 'from params', 'x-plain': 'stays' },
+      },
       {
         redirects: 'recheck',
-        credentials: [{ grant: 'net', origin: `http://127.0.0.1:${svc.port}`, header: 'X-Token', prefix: 'T ', binding: 'env:TOKEN' }],
+        credentials: [
+          {
+            grant: 'net',
+            origin: `http://127.0.0.1:${svc.port}`,
+            header: 'X-Token',
+            prefix: 'T ',
+            binding: 'env:TOKEN',
+          },
+        ],
         secret: async () => 's3cret',
       },
     );
@@ -390,7 +514,9 @@ describe('redirects (host.md §5.1 "Redirects")', () => {
   });
 
   test('the shared guard follows redirects for other adapters under the same rules', async () => {
-    const svc = await serving((seen, response) => (seen.url === '/end' ? response.end('there') : response.writeHead(302, { location: '/end' }).end()));
+    const svc = await serving((seen, response) =>
+      seen.url === '/end' ? response.end('there') : response.writeHead(302, { location: '/end' }).end(),
+    );
     const send = (recheck?: () => CapVerdict) =>
       guardedHttp(LOCAL).request({
         method: 'GET',
@@ -402,31 +528,51 @@ describe('redirects (host.md §5.1 "Redirects")', () => {
         ...(recheck ? { recheck } : {}),
       });
     expect(await send()).toMatchObject({ ok: true, value: { status: 302 } });
-    expect(await send(() => ({ ok: true }))).toMatchObject({ ok: true, value: { status: 200, url: `http://127.0.0.1:${svc.port}/end` } });
-    expect(await send(() => ({ ok: false, code: 'x', message: 'y' }))).toMatchObject({ ok: false, failure: { code: 'http.redirect_denied' } });
+    expect(await send(() => ({ ok: true }))).toMatchObject({
+      ok: true,
+      value: { status: 200, url: `http://127.0.0.1:${svc.port}/end` },
+    });
+    expect(await send(() => ({ ok: false, code: 'x', message: 'y' }))).toMatchObject({
+      ok: false,
+      failure: { code: 'http.redirect_denied' },
+    });
   });
 });
 
 describe('credentials (host.md §5.1 "Credentials")', () => {
-  const credential = (origin: string, grant = 'net') => ({ grant, origin, header: 'authorization', prefix: 'Bearer ', binding: 'env:TOKEN' });
+  const credential = (origin: string, grant = 'net') => ({
+    grant,
+    origin,
+    header: 'authorization',
+    prefix: 'Bearer ',
+    binding: 'env:TOKEN',
+  });
 
   test.each([
     ['another grant', 'other', undefined],
     ['the grant of the request', 'net', 'Bearer s3cret'],
   ])('under %s', async (_what, grant, expected) => {
     const svc = await serving((_seen, response) => response.end());
-    await call({ url: `http://127.0.0.1:${svc.port}/` }, { credentials: [credential(`http://127.0.0.1:${svc.port}`, grant)], secret: async () => 's3cret' });
+    await call(
+      { url: `http://127.0.0.1:${svc.port}/` },
+      { credentials: [credential(`http://127.0.0.1:${svc.port}`, grant)], secret: async () => 's3cret' },
+    );
     expect(svc.seen[0]!.headers.authorization).toBe(expected);
   });
 
   test('without a value nothing is sent, and no value is ever shown', async () => {
     const svc = await serving((_seen, response) => response.end());
-    const options = (secret: string | undefined): HttpAdapterOptions => ({ credentials: [credential(`http://127.0.0.1:${svc.port}`)], secret: async () => secret });
+    const options = (secret: string | undefined): HttpAdapterOptions => ({
+      credentials: [credential(`http://127.0.0.1:${svc.port}`)],
+      secret: async () => secret,
+    });
     const missing = await call({ url: `http://127.0.0.1:${svc.port}/` }, options(undefined));
     expect(missing.outcome).toMatchObject({ status: 'error', error: { code: 'secret.unavailable', notSent: true } });
     const broken = await call({ url: `http://127.0.0.1:${svc.port}/` }, options('line\nbreak'));
     expect(broken.outcome).toMatchObject({ status: 'error', error: { code: 'secret.type' } });
-    expect(JSON.stringify(broken.outcome, (_k, v: unknown) => (typeof v === 'bigint' ? String(v) : v))).not.toContain('line');
+    expect(JSON.stringify(broken.outcome, (_k, v: unknown) => (typeof v === 'bigint' ? String(v) : v))).not.toContain(
+      'line',
+    );
     expect(svc.seen).toHaveLength(0);
   });
 
@@ -463,7 +609,29 @@ describe('TLS (host.md §5.1 "TLS")', () => {
   function certificate() {
     const dir = mkdtempSync(join(tmpdir(), 'worldline-tls-'));
     try {
-      execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=svc.test', '-addext', 'subjectAltName=DNS:svc.test', '-keyout', join(dir, 'k.pem'), '-out', join(dir, 'c.pem')], { stdio: 'ignore' });
+      execFileSync(
+        'openssl',
+        [
+          'req',
+          '-x509',
+          '-newkey',
+          'ec',
+          '-pkeyopt',
+          'ec_paramgen_curve:prime256v1',
+          '-nodes',
+          '-days',
+          '2',
+          '-subj',
+          '/CN=svc.test',
+          '-addext',
+          'subjectAltName=DNS:svc.test',
+          '-keyout',
+          join(dir, 'k.pem'),
+          '-out',
+          join(dir, 'c.pem'),
+        ],
+        { stdio: 'ignore' },
+      );
       return { key: readFileSync(join(dir, 'k.pem'), 'utf8'), cert: readFileSync(join(dir, 'c.pem'), 'utf8') };
     } finally {
       rmSync(dir, { recursive: true });
@@ -505,7 +673,10 @@ describe('TLS (host.md §5.1 "TLS")', () => {
     const svc = await secureService();
     process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
     try {
-      expect((await call({ url: `https://svc.test:${svc.port}/` })).outcome).toMatchObject({ status: 'error', error: { code: 'http.tls' } });
+      expect((await call({ url: `https://svc.test:${svc.port}/` })).outcome).toMatchObject({
+        status: 'error',
+        error: { code: 'http.tls' },
+      });
     } finally {
       delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
     }

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo, type Server as TcpServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net';
 import { fail, fromUtf8, hashText, ok, sha256 } from '@worldline/canon';
 import type { AdapterCtx, Blobs, CapVerdict, Clock, EffectOutcome, EffectRequest, GuardedHttp } from '@worldline/ports';
 
@@ -10,7 +10,8 @@ export class MemoryBlobs implements Blobs {
   async get(hash: string, options?: { readonly maxBytes?: number }) {
     const bytes = this.stored.get(hash);
     if (bytes === undefined) return fail({ code: 'blob.missing' as const, message: 'no such blob' });
-    if (bytes.length > (options?.maxBytes ?? Infinity)) return fail({ code: 'blob.too_large' as const, message: 'too large' });
+    if (bytes.length > (options?.maxBytes ?? Infinity))
+      return fail({ code: 'blob.too_large' as const, message: 'too large' });
     if (hashText(sha256(bytes)) !== hash) return fail({ code: 'blob.corrupt' as const, message: 'changed on disk' });
     return ok(bytes);
   }
@@ -47,7 +48,10 @@ export interface Context extends AdapterCtx {
   readonly blobs: MemoryBlobs;
 }
 
-export function context(http: GuardedHttp, options: { signal?: AbortSignal; recheck?: (params: unknown) => CapVerdict } = {}): Context {
+export function context(
+  http: GuardedHttp,
+  options: { signal?: AbortSignal; recheck?: (params: unknown) => CapVerdict } = {},
+): Context {
   const log = { debug() {}, info() {}, warn() {}, error() {} };
   return {
     signal: (options.signal ?? new AbortController().signal) as AdapterCtx['signal'],
@@ -60,7 +64,11 @@ export function context(http: GuardedHttp, options: { signal?: AbortSignal; rech
   };
 }
 
-export function request(kind: string, params: Record<string, unknown>, options: Partial<EffectRequest> = {}): EffectRequest {
+export function request(
+  kind: string,
+  params: Record<string, unknown>,
+  options: Partial<EffectRequest> = {},
+): EffectRequest {
   return {
     intentHash: `sha256:${'1'.repeat(64)}`,
     emissionSeq: 7,
@@ -124,7 +132,9 @@ export async function service(answer: (seen: Seen, response: ServerResponse, cou
 }
 
 /** A bare TCP peer, for answers no HTTP library would give. */
-export async function peer(serve: (socket: Socket, firstBytes: string) => void): Promise<{ readonly port: number; connections(): number; close(): Promise<void> }> {
+export async function peer(
+  serve: (socket: Socket, firstBytes: string) => void,
+): Promise<{ readonly port: number; connections(): number; close(): Promise<void> }> {
   const sockets = new Set<Socket>();
   let connections = 0;
   const server: TcpServer = createTcpServer((socket) => {

@@ -1,6 +1,6 @@
-import { describe, expect, test } from 'vitest';
-import { guardUrl, guardedHttp, readExceptions, vetAddresses } from '@worldline/adapters';
+import { guardedHttp, guardUrl, readExceptions, vetAddresses } from '@worldline/adapters';
 import { unwrap } from '@worldline/canon';
+import { describe, expect, test } from 'vitest';
 
 const NONE = unwrap(readExceptions([]));
 
@@ -17,7 +17,10 @@ describe('the fixed parser and the platform must agree (host.md §5.1, kernel.md
     ['https://h.example/ok/./a//b/..', 'https', 'h.example', 443, '/ok/a//'],
     ['https://h.example/a%c3%a9/b', 'https', 'h.example', 443, '/a%c3%a9/b'],
   ])('%s is read', (text, scheme, host, port, target) => {
-    expect(guardUrl(text)).toMatchObject({ ok: true, value: { scheme, host, port, target, origin: `${scheme}://${host}:${port}` } });
+    expect(guardUrl(text)).toMatchObject({
+      ok: true,
+      value: { scheme, host, port, target, origin: `${scheme}://${host}:${port}` },
+    });
   });
 
   test.each([
@@ -66,7 +69,10 @@ describe('every address of a name must be allowed (host.md §5.1)', () => {
     [['127.0.0.1']],
     [['not-an-address']],
   ])('one bad address among %j denies the name', (addresses) => {
-    expect(vetAddresses('a.example', addresses, NONE, ['a.example'])).toMatchObject({ ok: false, failure: { code: 'http.address_denied' } });
+    expect(vetAddresses('a.example', addresses, NONE, ['a.example'])).toMatchObject({
+      ok: false,
+      failure: { code: 'http.address_denied' },
+    });
   });
 
   test.each([
@@ -91,12 +97,19 @@ describe('every address of a name must be allowed (host.md §5.1)', () => {
   });
 
   test.each(['10.0.0.0/40', 'a b', 'http://x', '', 'a/b'])('%j in http.allow_private stops the start', (entry) => {
-    expect(readExceptions([entry])).toMatchObject({ ok: false, failure: { code: 'config.invalid', path: ['http', 'allow_private', 0] } });
+    expect(readExceptions([entry])).toMatchObject({
+      ok: false,
+      failure: { code: 'config.invalid', path: ['http', 'allow_private', 0] },
+    });
   });
 });
 
 describe('the guard in front of the network', () => {
-  const send = (url: string, resolve: (host: string) => Promise<readonly string[]>, allowPrivate: readonly string[] = []) =>
+  const send = (
+    url: string,
+    resolve: (host: string) => Promise<readonly string[]>,
+    allowPrivate: readonly string[] = [],
+  ) =>
     guardedHttp({ resolve, allowPrivate }).request({
       method: 'GET',
       url,
@@ -106,24 +119,35 @@ describe('the guard in front of the network', () => {
       grantedHosts: ['a.example'],
     });
 
-  test.each([['http://127.0.0.1/'], ['http://[::1]/'], ['http://169.254.169.254/latest/meta-data'], ['http://10.0.0.1/'], ['http://[::ffff:7f00:1]/'], ['http://[64:ff9b::a00:1]/']])(
-    '%s is denied without a look-up and without sending',
-    async (url) => {
-      const resolve = () => Promise.reject(new Error('must not be asked'));
-      expect(await send(url, resolve)).toMatchObject({ ok: false, failure: { code: 'http.address_denied', notSent: true, retryable: false } });
-    },
-  );
+  test.each([
+    ['http://127.0.0.1/'],
+    ['http://[::1]/'],
+    ['http://169.254.169.254/latest/meta-data'],
+    ['http://10.0.0.1/'],
+    ['http://[::ffff:7f00:1]/'],
+    ['http://[64:ff9b::a00:1]/'],
+  ])('%s is denied without a look-up and without sending', async (url) => {
+    const resolve = () => Promise.reject(new Error('must not be asked'));
+    expect(await send(url, resolve)).toMatchObject({
+      ok: false,
+      failure: { code: 'http.address_denied', notSent: true, retryable: false },
+    });
+  });
 
   test('a name is resolved exactly once, and a later answer cannot change where the request goes', async () => {
     let asked = 0;
     const resolve = async () => [['10.0.0.1'], ['1.1.1.1']][asked++] ?? [];
-    expect(await send('http://a.example/', resolve)).toMatchObject({ ok: false, failure: { code: 'http.address_denied' } });
+    expect(await send('http://a.example/', resolve)).toMatchObject({
+      ok: false,
+      failure: { code: 'http.address_denied' },
+    });
     expect(asked).toBe(1);
   });
 
   test('a name without addresses, and a resolver that fails, are http.dns and may be retried', async () => {
     const missing = await send('http://a.example/', async () => []);
     const failing = await send('http://a.example/', () => Promise.reject(new Error('SERVFAIL')));
-    for (const result of [missing, failing]) expect(result).toMatchObject({ ok: false, failure: { code: 'http.dns', retryable: true, notSent: true } });
+    for (const result of [missing, failing])
+      expect(result).toMatchObject({ ok: false, failure: { code: 'http.dns', retryable: true, notSent: true } });
   });
 });

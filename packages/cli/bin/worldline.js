@@ -66,7 +66,14 @@ if (pinned !== undefined && pinned !== fs.realpathSync(process.execPath)) {
 } else if (recentEnough(process.version)) {
   require('./start.js');
 } else {
-  console.error('error[node_version]: worldline needs Node ' + MIN_MAJOR + '.' + MIN_MINOR + ' or newer, this is ' + process.version);
+  console.error(
+    'error[node_version]: worldline needs Node ' +
+      MIN_MAJOR +
+      '.' +
+      MIN_MINOR +
+      ' or newer, this is ' +
+      process.version,
+  );
   console.error('  hint: install a current Node, or run "npm ci" where this machine can install the Node it pins');
   process.exit(1);
 }

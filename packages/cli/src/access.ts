@@ -4,11 +4,11 @@ import {
   type Answer,
   type CancelRequest,
   type DecisionRequest,
+  type EventRequest,
   encodeInboxItem,
   ensureKeys,
-  type EventRequest,
-  inspectLock,
   type InboxIngress,
+  inspectLock,
   type PlanStartRequest,
   prepareCancel,
   prepareDecision,
@@ -72,7 +72,8 @@ export function operator(): string {
 /** `Idempotency-Key` as an ingress id (`host.md` §8.4). @throws CommandError `invalid_request`. */
 export function ingressId(key: string | undefined): string | undefined {
   if (key === undefined) return undefined;
-  if (!/^[\x21-\x7e]{1,128}$/.test(key)) stop('invalid_request', 'an idempotency key has 1 to 128 printable characters and no spaces');
+  if (!/^[\x21-\x7e]{1,128}$/.test(key))
+    stop('invalid_request', 'an idempotency key has 1 to 128 printable characters and no spaces');
   return `api:${operator()}:${key}`;
 }
 
@@ -84,15 +85,24 @@ export async function submitting<T>(ctx: Context, use: (access: Settled) => Prom
       const holder = await runningWorld(ctx, store, identity);
       if (holder === 'daemon' && ctx.flags.mode !== 'batch') {
         const access = new InboxAccess(ctx, store, identity);
-        return await use({ ...afterwards(ctx, store, identity.world_id), submit: (submission, wait) => access.submit(submission, wait) });
+        return await use({
+          ...afterwards(ctx, store, identity.world_id),
+          submit: (submission, wait) => access.submit(submission, wait),
+        });
       }
-      if (ctx.flags.mode === 'daemon') return stop('unreachable', 'this world is not running', { hint: 'start it with "worldline run", or leave out --mode daemon' });
+      if (ctx.flags.mode === 'daemon')
+        return stop('unreachable', 'this world is not running', {
+          hint: 'start it with "worldline run", or leave out --mode daemon',
+        });
       try {
         const { BatchAccess } = await import('./batch-access.ts');
         const batch = await BatchAccess.open(ctx, store, identity);
         let result: T;
         try {
-          result = await use({ ...afterwards(ctx, store, identity.world_id), submit: (submission, wait) => batch.submit(submission, wait) });
+          result = await use({
+            ...afterwards(ctx, store, identity.world_id),
+            submit: (submission, wait) => batch.submit(submission, wait),
+          });
         } catch (error) {
           // The reason why the command failed matters more than what else closing may find.
           await batch.close().catch(() => {});
@@ -111,11 +121,20 @@ export async function submitting<T>(ctx: Context, use: (access: Settled) => Prom
 }
 
 /** Who runs this world now: lock and lease must both say so (`host.md` §1). */
-export async function runningWorld(ctx: Context, store: Store, identity: WorldIdentity): Promise<'daemon' | 'batch' | undefined> {
+export async function runningWorld(
+  ctx: Context,
+  store: Store,
+  identity: WorldIdentity,
+): Promise<'daemon' | 'batch' | undefined> {
   const lock = await inspectLock((await ctx.folder()).lock);
   if (lock.state !== 'alive') return undefined;
   const row = await store.world.get(identity.world_id);
-  if (row?.lease === undefined || row.lease.holder !== lock.lock.worker || row.lease.expiresAtNs <= (await store.nowNs())) return undefined;
+  if (
+    row?.lease === undefined ||
+    row.lease.holder !== lock.lock.worker ||
+    row.lease.expiresAtNs <= (await store.nowNs())
+  )
+    return undefined;
   return lock.lock.mode;
 }
 
@@ -129,7 +148,13 @@ export function afterwards(ctx: Context, store: Store, worldId: string): Omit<Se
   };
 }
 
-async function endedRecord(ctx: Context, store: Store, worldId: string, planId: number, fromSeq: number): Promise<PlanEnded> {
+async function endedRecord(
+  ctx: Context,
+  store: Store,
+  worldId: string,
+  planId: number,
+  fromSeq: number,
+): Promise<PlanEnded> {
   const deadline = performance.now() + ctx.flags.timeoutMs;
   let next = fromSeq;
   for (;;) {
@@ -139,7 +164,10 @@ async function endedRecord(ctx: Context, store: Store, worldId: string, planId: 
       if (record.record_kind === 'plan_ended' && record.plan_id === planId) return record;
     }
     if (ctx.interrupted.aborted) throw ctx.interrupted.reason;
-    if (performance.now() >= deadline) stop('timeout', `plan ${planId} has not ended within ${ctx.flags.timeoutMs} ms`, { hint: `it goes on; see "worldline plans get ${planId}", or give a longer --timeout-ms` });
+    if (performance.now() >= deadline)
+      stop('timeout', `plan ${planId} has not ended within ${ctx.flags.timeoutMs} ms`, {
+        hint: `it goes on; see "worldline plans get ${planId}", or give a longer --timeout-ms`,
+      });
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -159,7 +187,11 @@ class InboxAccess implements Access {
   async submit(submission: Submission, wait: WaitFor): Promise<Submitted> {
     const worldId = this.#identity.world_id;
     const { ingress, dedupeKey } = await this.#prepare(submission);
-    const item = encodeInboxItem({ ingress, dedupeKey: dedupeKey ?? ingress.ingressId, enqueuedAtNs: BigInt(Date.now()) * 1_000_000n });
+    const item = encodeInboxItem({
+      ingress,
+      dedupeKey: dedupeKey ?? ingress.ingressId,
+      enqueuedAtNs: BigInt(Date.now()) * 1_000_000n,
+    });
     const timeoutMs = wait === 'accepted' ? 0 : this.#ctx.flags.timeoutMs;
     const submitted = await interruptible(submitItem(this.#store, worldId, item, { timeoutMs }), this.#ctx.interrupted);
     if (!submitted.ok) return stopWith(submitted.failure);
@@ -167,31 +199,53 @@ class InboxAccess implements Access {
     if (wait === 'accepted') return { state: 'accepted', ingressId: ingress.ingressId };
     if (value.state === 'applied') return { state: 'applied', ...value.answer };
     if (value.state === 'accepted') {
-      return stop('timeout', `the running world has not taken it up within ${timeoutMs} ms`, { hint: 'it stays in the inbox and is applied later; repeat with the same --idempotency-key to get the answer' });
+      return stop('timeout', `the running world has not taken it up within ${timeoutMs} ms`, {
+        hint: 'it stays in the inbox and is applied later; repeat with the same --idempotency-key to get the answer',
+      });
     }
-    if (submission.kind === 'decision') return stop('approval.decided', 'this approval was decided in the meantime', { hint: '"worldline approvals ls --all" shows the decision' });
-    return { state: 'applied', firstSeq: undefined, lastSeq: undefined, duplicate: true, planId: undefined, eventHash: undefined };
+    if (submission.kind === 'decision')
+      return stop('approval.decided', 'this approval was decided in the meantime', {
+        hint: '"worldline approvals ls --all" shows the decision',
+      });
+    return {
+      state: 'applied',
+      firstSeq: undefined,
+      lastSeq: undefined,
+      duplicate: true,
+      planId: undefined,
+      eventHash: undefined,
+    };
   }
 
   async #prepare(submission: Submission): Promise<{ readonly ingress: InboxIngress; readonly dedupeKey?: string }> {
     const reader = await Reader.over(this.#store, this.#identity.world_id);
     if (submission.kind === 'decision') {
       const receipt = await this.#decision(reader, submission.request);
-      return { ingress: { kind: 'receipt', receipt, verdict: {} }, dedupeKey: `r:${hashText(receipt.intentHash)}:${toHex(sha256(receipt.signature))}` };
+      return {
+        ingress: { kind: 'receipt', receipt, verdict: {} },
+        dedupeKey: `r:${hashText(receipt.intentHash)}:${toHex(sha256(receipt.signature))}`,
+      };
     }
     const bytes = reader.object(reader.row.configHash);
     const config = bytes === undefined ? undefined : decodeConfig(bytes);
     if (config?.ok !== true) return stop('journal.corrupt', 'the configuration of this world is not in the store');
     const view = { catalog: await reader.catalog(), config: config.value };
     const prepared: Answer<InboxIngress> =
-      submission.kind === 'event' ? prepareEvent(view, submission.request) : submission.kind === 'plan' ? preparePlanStart(view, submission.request) : prepareCancel(submission.request);
+      submission.kind === 'event'
+        ? prepareEvent(view, submission.request)
+        : submission.kind === 'plan'
+          ? preparePlanStart(view, submission.request)
+          : prepareCancel(submission.request);
     if (!prepared.ok) return stopWith(prepared.failure);
     return { ingress: prepared.value };
   }
 
   async #decision(reader: Reader, request: DecisionRequest) {
     const emission = (await reader.kernel()).emissionOfIntent(request.intentHash);
-    if (emission === undefined) return stop('approval.decided', 'this approval is not pending', { hint: '"worldline approvals ls" shows what is' });
+    if (emission === undefined)
+      return stop('approval.decided', 'this approval is not pending', {
+        hint: '"worldline approvals ls" shows what is',
+      });
     const prepared = prepareDecision(emission, request, 'host.approval');
     if (!prepared.ok) return stopWith(prepared.failure);
     const keys = await ensureKeys((await this.#ctx.folder()).keys);
@@ -208,4 +262,3 @@ export function interruptible<T>(promise: Promise<T>, signal: AbortSignal): Prom
     if (signal.aborted) aborted();
   });
 }
-

@@ -1,4 +1,11 @@
-import { approvalAdapter, blobGetAdapter, blobPutAdapter, createGuardedHttp, httpAdapter, timerAdapter } from '@worldline/adapters';
+import {
+  approvalAdapter,
+  blobGetAdapter,
+  blobPutAdapter,
+  createGuardedHttp,
+  httpAdapter,
+  timerAdapter,
+} from '@worldline/adapters';
 import { type HostConfig, loadPlugins } from '@worldline/host';
 import type { EffectAdapter, GuardedHttp } from '@worldline/ports';
 import type { Environment } from './context.ts';
@@ -11,8 +18,17 @@ export interface Adapters {
 }
 
 /** @param secret - reads a binding of `http.credentials`. */
-export async function makeAdapters(config: HostConfig, root: string, env: Environment, secret: (binding: string) => Promise<string | undefined>): Promise<Adapters> {
-  const http = createGuardedHttp({ allowPrivate: config.http.allowPrivate, proxy: config.http.proxy, envProxy: config.http.envProxy ? env : undefined });
+export async function makeAdapters(
+  config: HostConfig,
+  root: string,
+  env: Environment,
+  secret: (binding: string) => Promise<string | undefined>,
+): Promise<Adapters> {
+  const http = createGuardedHttp({
+    allowPrivate: config.http.allowPrivate,
+    proxy: config.http.proxy,
+    envProxy: config.http.envProxy ? env : undefined,
+  });
   if (!http.ok) return stopWith(http.failure);
   const plugins = await loadPlugins(config.adapters, root);
   if (!plugins.ok) return stopWith(plugins.failure);
@@ -25,6 +41,13 @@ export async function makeAdapters(config: HostConfig, root: string, env: Enviro
   }
   return {
     http: http.value,
-    adapters: [httpRequest, blobPutAdapter(), blobGetAdapter(), timerAdapter(), approvalAdapter({ maxPending: config.approvals.maxPending }), ...plugins.value],
+    adapters: [
+      httpRequest,
+      blobPutAdapter(),
+      blobGetAdapter(),
+      timerAdapter(),
+      approvalAdapter({ maxPending: config.approvals.maxPending }),
+      ...plugins.value,
+    ],
   };
 }

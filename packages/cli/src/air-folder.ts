@@ -1,6 +1,6 @@
 import { type Dirent, readdirSync, readFileSync } from 'node:fs';
 import { basename, join, relative, sep } from 'node:path';
-import { isAirFile, type Loaded, loadAuthored, type SourceFile, type Diagnostic } from '@worldline/air';
+import { type Diagnostic, isAirFile, type Loaded, loadAuthored, type SourceFile } from '@worldline/air';
 import { compareUtf8, fromUtf8, hashText, type Result } from '@worldline/canon';
 import type { Context } from './context.ts';
 import { CommandError, detail, stop } from './failure.ts';
@@ -14,7 +14,9 @@ import { isFolder } from './folder.ts';
  */
 export function readAirFolder(airDir: string, shownFrom: string): readonly SourceFile[] {
   if (!isFolder(airDir)) {
-    stop('not_found', `there is no folder ${shown(airDir, shownFrom)} with definitions`, { hint: 'make a world with "worldline init", or name the folder with --air <dir>' });
+    stop('not_found', `there is no folder ${shown(airDir, shownFrom)} with definitions`, {
+      hint: 'make a world with "worldline init", or name the folder with --air <dir>',
+    });
   }
   const files: SourceFile[] = [];
   const rootName = basename(airDir);
@@ -26,7 +28,8 @@ export function readAirFolder(airDir: string, shownFrom: string): readonly Sourc
       else if (wanted(entry, path)) files.push({ path: shown(path, shownFrom), text: textOf(path) });
     }
   };
-  const wanted = (entry: Dirent, path: string) => entry.isFile() && isAirFile(relative(airDir, path).split(sep).join('/'), rootName);
+  const wanted = (entry: Dirent, path: string) =>
+    entry.isFile() && isAirFile(relative(airDir, path).split(sep).join('/'), rootName);
   const textOf = (path: string) => {
     let bytes: Uint8Array;
     try {
@@ -47,7 +50,11 @@ export function shown(path: string, from: string): string {
 }
 
 /** Loads a folder. @returns the diagnostics when it does not hold a valid world. */
-export function loadFolder(airDir: string, shownFrom: string, requirePolicy: boolean): { readonly files: readonly SourceFile[]; readonly result: Result<Loaded, readonly Diagnostic[]> } {
+export function loadFolder(
+  airDir: string,
+  shownFrom: string,
+  requirePolicy: boolean,
+): { readonly files: readonly SourceFile[]; readonly result: Result<Loaded, readonly Diagnostic[]> } {
   const files = readAirFolder(airDir, shownFrom);
   return { files, result: loadAuthored(files, { requirePolicy }) };
 }

@@ -29,11 +29,19 @@ export class BatchAccess implements Access {
     const answer = await send(world, submission);
     if (!answer.ok) return stopWith(answer.failure);
     await this.#rest(world);
-    if (wait === 'accepted' && submission.kind !== 'decision') return { state: 'accepted', ingressId: submission.request.ingressId };
+    if (wait === 'accepted' && submission.kind !== 'decision')
+      return { state: 'accepted', ingressId: submission.request.ingressId };
     const { value } = answer;
     if (value.state === 'applied') return value;
     // Direct submissions are applied before they are answered; what was settled before has nothing new to tell.
-    return { state: 'applied', firstSeq: undefined, lastSeq: undefined, duplicate: true, planId: undefined, eventHash: undefined };
+    return {
+      state: 'applied',
+      firstSeq: undefined,
+      lastSeq: undefined,
+      duplicate: true,
+      planId: undefined,
+      eventHash: undefined,
+    };
   }
 
   /** Before the command answers, so that its answer stays the last word and nothing is left half-way unsaid. */
@@ -47,7 +55,9 @@ export class BatchAccess implements Access {
       return;
     }
     if (rested.failure.code !== 'timeout') return stopWith(rested.failure);
-    this.#ctx.out.notice(`effects were still running after ${timeoutMs} ms; what was submitted is durable, and the next run goes on with it`);
+    this.#ctx.out.notice(
+      `effects were still running after ${timeoutMs} ms; what was submitted is durable, and the next run goes on with it`,
+    );
   }
 
   /** Snapshot, release. */
@@ -74,13 +84,17 @@ function send(world: World, submission: Submission) {
 /** `1 timer, 2 approvals`; undefined when nothing is waited for. */
 export function waitingText(waiting: Waiting): string | undefined {
   const open = Object.entries(waiting).filter(([, n]) => n > 0);
-  return open.length === 0 ? undefined : open.map(([what, n]) => `${n} ${n === 1 ? what.slice(0, -1) : what}`).join(', ');
+  return open.length === 0
+    ? undefined
+    : open.map(([what, n]) => `${n} ${n === 1 ? what.slice(0, -1) : what}`).join(', ');
 }
 
 /** What a short command says of the world's own log: warnings and errors. */
 export function noticeLogger(ctx: Context): Logger {
   const say = (message: string, fields?: Readonly<Record<string, unknown>>) => {
-    const rest = Object.entries(fields ?? {}).map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+    const rest = Object.entries(fields ?? {}).map(
+      ([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
+    );
     ctx.out.notice(rest.length === 0 ? message : `${message} (${rest.join(', ')})`);
   };
   return { debug() {}, info() {}, warn: say, error: say };

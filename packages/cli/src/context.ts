@@ -81,7 +81,10 @@ export class Context {
         message: `worldline.host.json: ${first?.message}`,
         path: first?.path,
         hint: first?.hint,
-        details: read.failure.map((failure) => ({ ...detail(failure), file: failure.path[0] === 'env' ? undefined : 'worldline.host.json' })),
+        details: read.failure.map((failure) => ({
+          ...detail(failure),
+          file: failure.path[0] === 'env' ? undefined : 'worldline.host.json',
+        })),
       });
     }
     const { store } = this.flags;
@@ -92,7 +95,10 @@ export class Context {
   /** Folder of the embedded store, absolute. A relative one belongs to the world, but a flag to where it was typed. */
   async storeDir(): Promise<string> {
     const { dir } = (await this.config()).store;
-    if (/^[a-z]+:\/\//.test(dir)) stop('unsupported', 'not supported yet: stores other than a folder on this machine', { hint: 'name a folder with --store <dir>' });
+    if (/^[a-z]+:\/\//.test(dir))
+      stop('unsupported', 'not supported yet: stores other than a folder on this machine', {
+        hint: 'name a folder with --store <dir>',
+      });
     return this.flags.store === undefined ? resolve(this.root, dir) : resolve(this.cwd, dir);
   }
 }

@@ -14,7 +14,9 @@ export const MAX_BLOB_BYTES = 256 * 1024 * 1024;
 /** Bytes of `@file` or `@-`. @param name - argument, for messages. */
 export function readBytes(argument: string, name: string, maxBytes: number, cwd: string): Uint8Array {
   if (!argument.startsWith('@')) {
-    stop('invalid_request', `${name} must be @file, or @- for standard input`, { hint: `write @${argument} to read that file` });
+    stop('invalid_request', `${name} must be @file, or @- for standard input`, {
+      hint: `write @${argument} to read that file`,
+    });
   }
   const file = argument.slice(1);
   if (file === '') stop('invalid_request', `${name} names no file`, { hint: 'write @file, or @- for standard input' });
@@ -65,7 +67,13 @@ function readStdin(name: string, maxBytes: number): Uint8Array {
 }
 
 function tooLarge(name: string, size: number | undefined, maxBytes: number): never {
-  stop('too_large', size === undefined ? `${name} has more than the ${maxBytes} bytes that are taken` : `${name} has ${size} bytes, at most ${maxBytes} are taken`, { hint: 'store large content with "worldline blob put" and pass its hash' });
+  stop(
+    'too_large',
+    size === undefined
+      ? `${name} has more than the ${maxBytes} bytes that are taken`
+      : `${name} has ${size} bytes, at most ${maxBytes} are taken`,
+    { hint: 'store large content with "worldline blob put" and pass its hash' },
+  );
 }
 
 /**
@@ -89,7 +97,9 @@ export function readJson(argument: string, name: string, cwd: string): Json {
   const { line, column, message, code, path } = json.failure;
   return stop('decode_error', `${source}:${line}:${column}: ${message}`, {
     path,
-    hint: /^[A-Za-z_][\w .-]*$/.test(argument) ? `a text is written with quotes: '"${argument}"'` : 'give JSON, @file, or @- for standard input',
+    hint: /^[A-Za-z_][\w .-]*$/.test(argument)
+      ? `a text is written with quotes: '"${argument}"'`
+      : 'give JSON, @file, or @- for standard input',
     details: [{ code, pointer: '', message, line, column }],
   });
 }

@@ -31,13 +31,20 @@ export async function main(argv: readonly string[]): Promise<void> {
       early.failure(usageFailure(error, said.text, argv));
       process.exitCode = EXIT.usage;
     } else {
-      early.failure({ code: 'host_error', message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      early.failure({
+        code: 'host_error',
+        message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
       process.exitCode = EXIT.failure;
     }
   }
 }
 
-async function perform(flags: GlobalFlags, interruption: AbortController, action: (ctx: Context) => Promise<void>): Promise<void> {
+async function perform(
+  flags: GlobalFlags,
+  interruption: AbortController,
+  action: (ctx: Context) => Promise<void>,
+): Promise<void> {
   const out = new Output({ json: flags.json, pretty: flags.pretty, meta: flags.meta, quiet: flags.quiet }, process);
   const ctx = new Context({ flags, out, cwd: process.cwd(), env: process.env, interrupted: interruption.signal });
   const interrupt = () => interruption.abort(new CommandError({ code: 'interrupted', message: 'interrupted' }));
@@ -61,7 +68,11 @@ function asFailure(error: unknown, interrupted: AbortSignal): CommandFailure | u
   if (interrupted.aborted) return { code: 'interrupted', message: 'interrupted' };
   // What the system refuses is the caller's to mend; a stack would only hide which file it was.
   if (error instanceof Error && 'syscall' in error && 'code' in error) {
-    return { code: 'host_error', message: error.message, hint: 'check that the file or folder exists and that this user may read and write it' };
+    return {
+      code: 'host_error',
+      message: error.message,
+      hint: 'check that the file or folder exists and that this user may read and write it',
+    };
   }
   return undefined;
 }
@@ -87,10 +98,15 @@ function usageFailure(error: CommanderError, said: string, argv: readonly string
   if (error.code === 'commander.help') {
     const words = argv.filter((word) => !word.startsWith('-'));
     const usage = said.trim();
-    return { code: 'invalid_request', message: words.length === 0 ? 'a command is missing' : `"${words.join(' ')}" needs a command`, hint: `one of these:\n\n${usage}` };
+    return {
+      code: 'invalid_request',
+      message: words.length === 0 ? 'a command is missing' : `"${words.join(' ')}" needs a command`,
+      hint: `one of these:\n\n${usage}`,
+    };
   }
   const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
   const suggestion = /\(Did you mean (.*)\?\)/.exec(rest.join(' '))?.[1];
-  const hint = suggestion === undefined ? 'see "worldline --help", or --help after a command' : `did you mean "${suggestion}"?`;
+  const hint =
+    suggestion === undefined ? 'see "worldline --help", or --help after a command' : `did you mean "${suggestion}"?`;
   return { code: 'invalid_request', message: first.replace(/\.$/, ''), hint };
 }

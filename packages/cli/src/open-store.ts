@@ -14,7 +14,8 @@ export function openForWriting(dir: string): Promise<Store> {
 }
 
 const HINTS: Readonly<Record<string, string>> = {
-  'store.missing': 'is this the folder of the store? It is .worldline/store unless --store or worldline.host.json says otherwise',
+  'store.missing':
+    'is this the folder of the store? It is .worldline/store unless --store or worldline.host.json says otherwise',
   'store.foreign': 'name the folder of a store with --store <dir>',
   'store.newer': 'use the release of worldline that wrote it, or a later one',
   'store.read_only': 'check the permissions of the folder, or name another one with --store <dir>',

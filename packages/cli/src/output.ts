@@ -21,7 +21,15 @@ export interface Streams {
 }
 
 /** Data of an answer: JSON, with bigints beyond 2^53 and absent members left out. */
-export type Data = null | boolean | number | bigint | string | readonly Data[] | { readonly [key: string]: Data | undefined } | Json;
+export type Data =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | readonly Data[]
+  | { readonly [key: string]: Data | undefined }
+  | Json;
 
 export interface Meta {
   readonly journal_height: number;
@@ -97,17 +105,27 @@ export class Output {
         ...(failure.hint === undefined ? {} : { hint: failure.hint }),
         ...(failure.details === undefined ? {} : { failures: failure.details.map((one) => ({ ...one })) }),
       };
-      this.#object({ error: { code: failure.code, message: failure.message, ...(Object.keys(details).length === 0 ? {} : { details }) } });
+      this.#object({
+        error: {
+          code: failure.code,
+          message: failure.message,
+          ...(Object.keys(details).length === 0 ? {} : { details }),
+        },
+      });
       return;
     }
     const lines = [`${this.#paint('stderr', 'red', `error[${failure.code}]`)}: ${printable(failure.message)}`];
     if (at !== undefined) lines.push(`  at ${printable(at)}`);
     for (const one of failure.details ?? []) {
-      const where = one.file === undefined ? one.pointer : `${one.file}${one.line === undefined ? '' : `:${one.line}:${one.column ?? 1}`}`;
+      const where =
+        one.file === undefined
+          ? one.pointer
+          : `${one.file}${one.line === undefined ? '' : `:${one.line}:${one.column ?? 1}`}`;
       lines.push(`  ${printable(where === '' ? '/' : where)}  ${one.code}  ${printable(one.message)}`);
       if (one.hint !== undefined) lines.push(`    hint: ${printable(one.hint)}`);
     }
-    if (failure.hint !== undefined) lines.push(`  ${this.#paint('stderr', 'cyan', 'hint')}: ${printable(failure.hint)}`);
+    if (failure.hint !== undefined)
+      lines.push(`  ${this.#paint('stderr', 'cyan', 'hint')}: ${printable(failure.hint)}`);
     this.#streams.stderr.write(`${lines.join('\n')}\n`);
   }
 
@@ -127,10 +145,12 @@ export class Output {
   }
 }
 
+/** Control and format characters, line and paragraph separators: all but line feed and tab. */
+const STEERING = /(?![\n\t])[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
+
 /** Text without control characters, so that nothing from a world can steer the terminal. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return text.replace(STEERING, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** `1 error`, `2 errors`. */
@@ -139,13 +159,26 @@ export function counted(n: number, one: string, many = `${one}s`): string {
 }
 
 /** A table: header line, columns two spaces apart, numbers to the right. */
-export function table(header: readonly string[], rows: readonly (readonly (string | number | bigint | undefined)[])[]): string[] {
-  const cells = rows.map((row) => header.map((_, i) => printable(String(row[i] ?? '')).replaceAll('\n', '\\n').replaceAll('\t', ' ')));
-  const right = header.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === 'number' || typeof row[i] === 'bigint'));
+export function table(
+  header: readonly string[],
+  rows: readonly (readonly (string | number | bigint | undefined)[])[],
+): string[] {
+  const cells = rows.map((row) =>
+    header.map((_, i) =>
+      printable(String(row[i] ?? ''))
+        .replaceAll('\n', '\\n')
+        .replaceAll('\t', ' '),
+    ),
+  );
+  const right = header.map(
+    (_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === 'number' || typeof row[i] === 'bigint'),
+  );
   const widths = header.map((title, i) => Math.max(width(title), ...cells.map((row) => width(row[i]!))));
   const line = (row: readonly string[]) =>
     row
-      .map((cell, i) => (right[i] ? ' '.repeat(widths[i]! - width(cell)) + cell : cell + ' '.repeat(widths[i]! - width(cell))))
+      .map((cell, i) =>
+        right[i] ? ' '.repeat(widths[i]! - width(cell)) + cell : cell + ' '.repeat(widths[i]! - width(cell)),
+      )
       .join('  ')
       .trimEnd();
   return [line(header), ...cells.map(line)];
@@ -163,7 +196,8 @@ export function toJson(value: Data, pretty: boolean): string {
   return JSON.stringify(
     value,
     (_key, member: unknown) => {
-      if (typeof member === 'bigint') return member <= MAX_SAFE && member >= -MAX_SAFE ? Number(member) : String(member);
+      if (typeof member === 'bigint')
+        return member <= MAX_SAFE && member >= -MAX_SAFE ? Number(member) : String(member);
       if (member instanceof JsonFloat) return Number(member.text);
       return member;
     },

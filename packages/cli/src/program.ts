@@ -15,13 +15,20 @@ export function program(start: (flags: GlobalFlags) => Run): Command {
   const run = (action: (ctx: Context) => Promise<void>) => start(globalFlags(root))(action);
 
   root
-    .description('Run agent workflows whose plans are data: checked before they run, journaled, replayed byte for byte.')
+    .description(
+      'Run agent workflows whose plans are data: checked before they run, journaled, replayed byte for byte.',
+    )
     .version(version(), '--version', 'print the version')
     .helpOption('-h, --help', 'explain a command')
     .helpCommand('help [command]', 'explain a command')
-    .addOption(new Option('-w, --world <dir>', 'world folder (default: the nearest one upwards)').env('WORLDLINE_WORLD'))
     .addOption(
-      new Option('--mode <mode>', 'auto: use the running world, else open it; daemon: only the running one; batch: only open it')
+      new Option('-w, --world <dir>', 'world folder (default: the nearest one upwards)').env('WORLDLINE_WORLD'),
+    )
+    .addOption(
+      new Option(
+        '--mode <mode>',
+        'auto: use the running world, else open it; daemon: only the running one; batch: only open it',
+      )
         .choices(['auto', 'daemon', 'batch'])
         .default('auto')
         .env('WORLDLINE_MODE'),
@@ -32,7 +39,12 @@ export function program(start: (flags: GlobalFlags) => Run): Command {
     .option('--pretty', 'the same, indented')
     .option('--no-meta', 'leave out "meta"')
     .option('--quiet', 'print no notices')
-    .addOption(new Option('--timeout-ms <n>', 'longest wait for an answer').argParser(count('milliseconds')).default(30_000).env('WORLDLINE_TIMEOUT_MS'))
+    .addOption(
+      new Option('--timeout-ms <n>', 'longest wait for an answer')
+        .argParser(count('milliseconds'))
+        .default(30_000)
+        .env('WORLDLINE_TIMEOUT_MS'),
+    )
     .addHelpText(
       'after',
       `
@@ -58,7 +70,9 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .option('--fresh', 'delete the journal and all state of the world first')
     .option('-y, --yes', 'do not ask before deleting')
     .addHelpText('after', examples('init hello', 'init pages --template http', 'init --fresh --yes'))
-    .action(async (path: string | undefined, flags) => run(async (ctx) => (await import('./command/init.ts')).init(ctx, path, flags)));
+    .action(async (path: string | undefined, flags) =>
+      run(async (ctx) => (await import('./command/init.ts')).init(ctx, path, flags)),
+    );
 
   checkCommand(root.command('check'), run);
 
@@ -72,7 +86,9 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .option('--wait', 'with --batch: stay until every plan has ended')
     .option('--strict-adapters', 'refuse to start when an effect kind has no adapter')
     .option('--strict-secrets', 'refuse to start when a declared secret has no value')
-    .addOption(new Option('--log-level <level>', 'debug, info, warn or error').choices(['debug', 'info', 'warn', 'error']))
+    .addOption(
+      new Option('--log-level <level>', 'debug, info, warn or error').choices(['debug', 'info', 'warn', 'error']),
+    )
     .option('--log-json', 'one JSON object per log line')
     .addHelpText('after', examples('run', 'run --batch', 'run --batch --wait --timeout-ms 60000'))
     .action(async (flags) => run(async (ctx) => (await import('./command/run.ts')).run(ctx, flags)));
@@ -88,16 +104,34 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
   event
     .command('send')
     .summary('publish an event')
-    .description('Publishes an event of a schema that the manifest lists. Triggers and waiting plans take it from there.')
+    .description(
+      'Publishes an event of a schema that the manifest lists. Triggers and waiting plans take it from there.',
+    )
     .argument('<schema>', 'name of the schema, demo/Asked@1')
     .argument('<value>', 'its value: JSON, @file or @-')
     .addOption(new Option('--key <text>', 'routing key, a text').conflicts(['keyJson', 'keyB64']))
     .addOption(new Option('--key-json <json>', 'routing key, as JSON').conflicts(['keyB64']))
     .option('--key-b64 <base64>', 'routing key, canonical CBOR in base64')
     .option('--idempotency-key <key>', 'a repeat with the same key and value is one event')
-    .addOption(new Option('--wait <until>', 'accepted: enqueued; applied: its records are durable; settled: so is what followed at once').choices(['accepted', 'applied', 'settled']).default('settled'))
-    .addHelpText('after', examples(`event send hello/Asked@1 '{"name": "Ada"}'`, 'event send hello/Asked@1 @asked.json --idempotency-key order-17', 'event send hello/Asked@1 @- < asked.json'))
-    .action(async (schema: string, value: string, flags) => run(async (ctx) => (await import('./command/event.ts')).sendEvent(ctx, schema, value, flags)));
+    .addOption(
+      new Option(
+        '--wait <until>',
+        'accepted: enqueued; applied: its records are durable; settled: so is what followed at once',
+      )
+        .choices(['accepted', 'applied', 'settled'])
+        .default('settled'),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        `event send hello/Asked@1 '{"name": "Ada"}'`,
+        'event send hello/Asked@1 @asked.json --idempotency-key order-17',
+        'event send hello/Asked@1 @- < asked.json',
+      ),
+    )
+    .action(async (schema: string, value: string, flags) =>
+      run(async (ctx) => (await import('./command/event.ts')).sendEvent(ctx, schema, value, flags)),
+    );
 
   const plans = group(root, 'plans', 'runs of plans');
   plans
@@ -115,8 +149,16 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
         .preset('ended')
         .default('settled'),
     )
-    .addHelpText('after', examples(`plans start hello/greet@1 '{"name": "Ada"}'`, `plans start hello/greet@1 @input.json --correlation '"r-17"' --wait`))
-    .action(async (plan: string, input: string, flags) => run(async (ctx) => (await import('./command/plans.ts')).startPlan(ctx, plan, input, flags)));
+    .addHelpText(
+      'after',
+      examples(
+        `plans start hello/greet@1 '{"name": "Ada"}'`,
+        `plans start hello/greet@1 @input.json --correlation '"r-17"' --wait`,
+      ),
+    )
+    .action(async (plan: string, input: string, flags) =>
+      run(async (ctx) => (await import('./command/plans.ts')).startPlan(ctx, plan, input, flags)),
+    );
   plans
     .command('ls')
     .summary('list runs, newest first')
@@ -141,7 +183,9 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .option('--reason <text>', 'why, for the journal', '')
     .option('-y, --yes', 'do not ask')
     .addHelpText('after', examples('plans cancel 3 --reason "wrong input" --yes'))
-    .action(async (id: number, flags) => run(async (ctx) => (await import('./command/plans.ts')).cancelPlan(ctx, id, flags)));
+    .action(async (id: number, flags) =>
+      run(async (ctx) => (await import('./command/plans.ts')).cancelPlan(ctx, id, flags)),
+    );
   checkCommand(plans.command('check'), run);
 
   const approvals = group(root, 'approvals', 'decisions that plans ask people for');
@@ -158,7 +202,9 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .description('Shows one approval with the material it refers to.')
     .argument('<intent>', 'intent hash; its beginning is enough')
     .addHelpText('after', examples('approvals get sha256:3f2a…'))
-    .action(async (intent: string) => run(async (ctx) => (await import('./command/approvals.ts')).getApproval(ctx, intent)));
+    .action(async (intent: string) =>
+      run(async (ctx) => (await import('./command/approvals.ts')).getApproval(ctx, intent)),
+    );
   approvals
     .command('decide')
     .summary('approve or deny')
@@ -166,8 +212,16 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .argument('<intent>', 'intent hash; its beginning is enough')
     .addArgument(new Argument('<decision>', 'approve or deny').choices(['approve', 'deny']))
     .option('--rationale <text>', 'why, for the plan and the journal')
-    .addHelpText('after', examples('approvals decide sha256:3f2a… approve', 'approvals decide sha256:3f2a… deny --rationale "tests are red"'))
-    .action(async (intent: string, decision: 'approve' | 'deny', flags) => run(async (ctx) => (await import('./command/approvals.ts')).decideApproval(ctx, intent, decision, flags)));
+    .addHelpText(
+      'after',
+      examples(
+        'approvals decide sha256:3f2a… approve',
+        'approvals decide sha256:3f2a… deny --rationale "tests are red"',
+      ),
+    )
+    .action(async (intent: string, decision: 'approve' | 'deny', flags) =>
+      run(async (ctx) => (await import('./command/approvals.ts')).decideApproval(ctx, intent, decision, flags)),
+    );
 
   const journal = group(root, 'journal', 'everything that happened');
   journal
@@ -185,7 +239,14 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .option('--kinds <list>', 'only these kinds, separated by commas; event, intent and receipt are short forms')
     .option('--follow', 'go on as records appear, until Ctrl-C')
     .option('--out <file>', 'write to this file instead')
-    .addHelpText('after', examples('journal tail', 'journal tail --kinds plan_started,plan_ended --limit 20', 'journal tail --from 0 --limit 1000 --json --out journal.json'))
+    .addHelpText(
+      'after',
+      examples(
+        'journal tail',
+        'journal tail --kinds plan_started,plan_ended --limit 20',
+        'journal tail --from 0 --limit 1000 --json --out journal.json',
+      ),
+    )
     .action(async (flags) => run(async (ctx) => (await import('./command/journal.ts')).journalTail(ctx, flags)));
   journal
     .command('verify')
@@ -198,7 +259,9 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
   root
     .command('replay')
     .summary('rebuild every record and compare')
-    .description('Rebuilds the state from the active baseline (or from genesis) and, with --verify, compares every record and every byte of state.')
+    .description(
+      'Rebuilds the state from the active baseline (or from genesis) and, with --verify, compares every record and every byte of state.',
+    )
     .option('--verify', 'compare records, and the state at every snapshot and at head')
     .option('--from-genesis', 'begin with the first record instead of the active baseline')
     .option('--to <height>', 'stop there', count('a height'))
@@ -222,7 +285,12 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .command('ls')
     .summary('list definitions')
     .description('Lists the definitions of the live manifest by name.')
-    .option('--kind <kind>', 'only this kind: schema, plan, effect, cap, policy, module, secret (repeatable)', (kind: string, before: string[]) => [...before, kind], [])
+    .option(
+      '--kind <kind>',
+      'only this kind: schema, plan, effect, cap, policy, module, secret (repeatable)',
+      (kind: string, before: string[]) => [...before, kind],
+      [],
+    )
     .option('--prefix <text>', 'only names that begin so')
     .addHelpText('after', examples('defs ls', 'defs ls --kind plan --kind schema --prefix hello/'))
     .action(async (flags) => run(async (ctx) => (await import('./command/defs.ts')).listDefs(ctx, flags)));
@@ -231,9 +299,16 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .summary('show one definition')
     .description('Shows the canonical node of one definition.')
     .argument('<name>', 'name, demo/greet@1')
-    .option('--kind <kind>', 'when several kinds have a definition of this name', (kind: string, before: string[]) => [...before, kind], [])
+    .option(
+      '--kind <kind>',
+      'when several kinds have a definition of this name',
+      (kind: string, before: string[]) => [...before, kind],
+      [],
+    )
     .addHelpText('after', examples('defs get hello/greet@1', 'defs get sys/http.request@1 --kind effect'))
-    .action(async (name: string, flags) => run(async (ctx) => (await import('./command/defs.ts')).getDef(ctx, name, flags)));
+    .action(async (name: string, flags) =>
+      run(async (ctx) => (await import('./command/defs.ts')).getDef(ctx, name, flags)),
+    );
 
   const blob = group(root, 'blob', 'bytes by their hash');
   blob
@@ -251,7 +326,9 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .option('--out <file>', 'write the bytes to this file')
     .option('--raw', 'write the bytes to standard output')
     .addHelpText('after', examples('blob get sha256:3f2a… --out notes.json', 'blob get sha256:3f2a… --raw'))
-    .action(async (hash: string, flags) => run(async (ctx) => (await import('./command/blob.ts')).getBlob(ctx, hash, flags)));
+    .action(async (hash: string, flags) =>
+      run(async (ctx) => (await import('./command/blob.ts')).getBlob(ctx, hash, flags)),
+    );
   blob
     .command('stat')
     .summary('size of stored bytes')
@@ -317,6 +394,7 @@ function count(what: string): (text: string) => number {
 }
 
 function planId(text: string): number {
-  if (!/^[0-9]{1,15}$/.test(text)) throw new InvalidArgumentError('A plan id is a whole number; "worldline plans ls" shows them.');
+  if (!/^[0-9]{1,15}$/.test(text))
+    throw new InvalidArgumentError('A plan id is a whole number; "worldline plans ls" shows them.');
   return Number(text);
 }

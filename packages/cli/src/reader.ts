@@ -22,7 +22,9 @@ export async function requireIdentity(ctx: Context): Promise<WorldIdentity> {
   if (!identity.ok) return stopWith(identity.failure);
   return (
     identity.value ??
-    stop('not_found', 'this world has not run yet, so there is nothing to read', { hint: 'create it with "worldline run" or by submitting something' })
+    stop('not_found', 'this world has not run yet, so there is nothing to read', {
+      hint: 'create it with "worldline run" or by submitting something',
+    })
   );
 }
 
@@ -55,7 +57,8 @@ export class Reader {
 
   static async over(store: Store, worldId: string): Promise<Reader> {
     const row = await store.world.get(worldId);
-    if (row === undefined) return stop('not_found', `the store holds no world ${worldId}`, { hint: 'is --store the store of this world?' });
+    if (row === undefined)
+      return stop('not_found', `the store holds no world ${worldId}`, { hint: 'is --store the store of this world?' });
     return new Reader(store, row, await store.world.snapshots(worldId));
   }
 
@@ -81,7 +84,10 @@ export class Reader {
     let next: number | undefined = from;
     while (next !== undefined && next < to) {
       const page = await this.store.journal.read(this.row.worldId, next, 2_000);
-      if (page.answer === 'corrupt') return stop('journal.corrupt', `the journal is damaged: ${page.where}`, { hint: 'restore the store from a copy' });
+      if (page.answer === 'corrupt')
+        return stop('journal.corrupt', `the journal is damaged: ${page.where}`, {
+          hint: 'restore the store from a copy',
+        });
       if (page.answer === 'unavailable') return stop('host_error', `the store did not answer: ${page.message}`);
       for (const batch of page.batches) {
         if (batch.firstSeq >= to) return;
@@ -131,7 +137,8 @@ export class Reader {
     let catalog = this.#catalogs.get(key);
     if (catalog === undefined) {
       const loaded = loadStored(manifestHash, (hash) => this.object(hash));
-      if (!loaded.ok) return stop('journal.corrupt', `manifest ${key} does not load: ${loaded.failure[0]?.message ?? ''}`);
+      if (!loaded.ok)
+        return stop('journal.corrupt', `manifest ${key} does not load: ${loaded.failure[0]?.message ?? ''}`);
       catalog = loaded.value;
       this.#catalogs.set(key, catalog);
     }
@@ -157,11 +164,13 @@ export class Reader {
 /** The records of one batch with their sequence numbers. @throws CommandError `journal.corrupt`. */
 export function entriesOf(batch: Pick<StoredBatch, 'body' | 'firstSeq'>): Entry[] {
   const body = decodeBatchBody(batch.body);
-  if (!body.ok) return stop('journal.corrupt', `the batch at ${batch.firstSeq} cannot be read: ${body.failure.message}`);
+  if (!body.ok)
+    return stop('journal.corrupt', `the batch at ${batch.firstSeq} cannot be read: ${body.failure.message}`);
   const { stamp } = body.value;
   return body.value.entries.map((bytes, i) => {
     const record = decodeRecord(bytes);
-    if (!record.ok) return stop('journal.corrupt', `entry ${batch.firstSeq + i} cannot be read: ${record.failure.message}`);
+    if (!record.ok)
+      return stop('journal.corrupt', `entry ${batch.firstSeq + i} cannot be read: ${record.failure.message}`);
     return { seq: batch.firstSeq + i, record: record.value, stamp };
   });
 }

@@ -1,4 +1,4 @@
-import { type Catalog, type Json, normalizeCbor, toSugar, type Type } from '@worldline/air';
+import { type Catalog, type Json, normalizeCbor, type Type, toSugar } from '@worldline/air';
 import { type CborValue, decode, hashText, toBase64 } from '@worldline/canon';
 import type { JournalRecord } from '@worldline/kernel';
 import { type Data, printable, toJson } from './output.ts';
@@ -21,7 +21,17 @@ export interface Entry {
 /** Records that are shown with the stamp of their batch. */
 const STAMPED = new Set(['domain_event', 'effect_receipt', 'plan_start', 'ingress_rejected', 'plan_cancel']);
 
-const HASH_FIELDS = new Set(['event_hash', 'intent_hash', 'grant_hash', 'manifest_hash', 'config_hash', 'input_hash', 'snapshot_ref', 'result_ref', 'digest']);
+const HASH_FIELDS = new Set([
+  'event_hash',
+  'intent_hash',
+  'grant_hash',
+  'manifest_hash',
+  'config_hash',
+  'input_hash',
+  'snapshot_ref',
+  'result_ref',
+  'digest',
+]);
 
 /** Finds what a value is read with. */
 export interface Types {
@@ -52,7 +62,8 @@ function plain(value: CborValue): Json {
   if (value instanceof Map) return [...value].map(([key, member]) => [plain(key), plain(member)]);
   if (value !== null && typeof value === 'object') {
     const object = Object.create(null) as { [key: string]: Json };
-    for (const [key, member] of Object.entries(value as { readonly [key: string]: CborValue })) object[key] = plain(member);
+    for (const [key, member] of Object.entries(value as { readonly [key: string]: CborValue }))
+      object[key] = plain(member);
     return object;
   }
   return value as Json;
@@ -71,7 +82,9 @@ export function recordJson(entry: Entry, types: Types): { readonly [key: string]
       const { key: cell, ...origin } = value as { readonly key?: Uint8Array };
       json[key] = { ...origin, ...(cell === undefined ? {} : { key_b64: toBase64(cell) }) };
     } else if (key === 'bind_locals') {
-      json[key] = Object.fromEntries(Object.entries(value as Record<string, Uint8Array>).map(([name, bytes]) => [name, untypedJson(bytes)]));
+      json[key] = Object.fromEntries(
+        Object.entries(value as Record<string, Uint8Array>).map(([name, bytes]) => [name, untypedJson(bytes)]),
+      );
     } else if (key.endsWith('_ns')) {
       json[key] = String(value);
     } else {
@@ -90,23 +103,49 @@ export function recordJson(entry: Entry, types: Types): { readonly [key: string]
   return json;
 }
 
-function typedField(record: JournalRecord, key: string, value: Uint8Array, types: Types): { readonly [key: string]: Data } {
+function typedField(
+  record: JournalRecord,
+  key: string,
+  value: Uint8Array,
+  types: Types,
+): { readonly [key: string]: Data } {
   const { catalog } = types;
-  const schema = (name: string | undefined): Type | undefined => (name === undefined ? undefined : catalog.scope.lookup(name));
+  const schema = (name: string | undefined): Type | undefined =>
+    name === undefined ? undefined : catalog.scope.lookup(name);
   const effect = (kind: string | undefined) => (kind === undefined ? undefined : catalog.effects.get(kind)?.def);
   switch (key) {
     case 'value':
-      return { value: typedJson(value, record.record_kind === 'domain_event' ? schema(record.schema) : undefined, catalog) };
+      return {
+        value: typedJson(value, record.record_kind === 'domain_event' ? schema(record.schema) : undefined, catalog),
+      };
     case 'params_cbor':
-      return { params: typedJson(value, record.record_kind === 'effect_intent' ? schema(effect(record.kind)?.paramsSchema) : undefined, catalog) };
+      return {
+        params: typedJson(
+          value,
+          record.record_kind === 'effect_intent' ? schema(effect(record.kind)?.paramsSchema) : undefined,
+          catalog,
+        ),
+      };
     case 'payload_cbor': {
       const kind = record.record_kind === 'effect_receipt' ? types.kindOf(record.intent_hash) : undefined;
       return { payload: typedJson(value, schema(effect(kind)?.receiptSchema), catalog) };
     }
     case 'input_cbor':
-      return { input: typedJson(value, record.record_kind === 'plan_start' ? schema(catalog.plans.get(record.plan)?.def.input) : undefined, catalog) };
+      return {
+        input: typedJson(
+          value,
+          record.record_kind === 'plan_start' ? schema(catalog.plans.get(record.plan)?.def.input) : undefined,
+          catalog,
+        ),
+      };
     case 'value_cbor':
-      return { value: typedJson(value, record.record_kind === 'plan_result' ? schema(record.output_schema) : undefined, catalog) };
+      return {
+        value: typedJson(
+          value,
+          record.record_kind === 'plan_result' ? schema(record.output_schema) : undefined,
+          catalog,
+        ),
+      };
     case 'correlation':
       return { correlation: untypedJson(value) };
     default:

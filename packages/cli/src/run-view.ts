@@ -37,9 +37,16 @@ export function liveRun(instance: Instance, kernel: Kernel): RunView {
   const receipts = [...instance.receiptWaits].map(([position, emissionSeq]): Wait => {
     const intent = intents.get(emissionSeq);
     const emission = intent === undefined ? undefined : kernel.emissionOfIntent(intent);
-    return { step: idOf(position), kind: 'receipt', ref: intent === undefined ? `#${emissionSeq}` : hashText(intent), effect: emission?.kind };
+    return {
+      step: idOf(position),
+      kind: 'receipt',
+      ref: intent === undefined ? `#${emissionSeq}` : hashText(intent),
+      effect: emission?.kind,
+    };
   });
-  const events = [...instance.eventWaits.values()].map((wait): Wait => ({ step: wait.stepId, kind: 'event', ref: wait.schema }));
+  const events = [...instance.eventWaits.values()].map(
+    (wait): Wait => ({ step: wait.stepId, kind: 'event', ref: wait.schema }),
+  );
   return {
     planId: instance.id,
     plan: instance.name,
@@ -52,7 +59,10 @@ export function liveRun(instance: Instance, kernel: Kernel): RunView {
 }
 
 /** The states of a live run's steps. */
-export function stepStates(instance: Instance, kernel: Kernel): readonly { readonly id: string; readonly op: string; readonly state: string }[] {
+export function stepStates(
+  instance: Instance,
+  kernel: Kernel,
+): readonly { readonly id: string; readonly op: string; readonly state: string }[] {
   const steps = kernel.catalogFor(instance.manifestHash).plans.get(instance.name)?.def.steps ?? [];
   return steps.map((step, i) => ({ id: step.id, op: step.op, state: STEP_STATE_NAMES[instance.states[i]!] }));
 }

@@ -36,7 +36,8 @@ export function readSyncFile(root: string, map?: string, air?: string): SyncFile
   try {
     bytes = readFileSync(path);
   } catch (error) {
-    if (map === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') return { path: undefined, airDir: air ?? join(root, 'air'), ignore: [] };
+    if (map === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT')
+      return { path: undefined, airDir: air ?? join(root, 'air'), ignore: [] };
     throw new CommandError({ code: 'not_found', message: `${path} cannot be read: ${(error as Error).message}` });
   }
   const base = map === undefined ? root : resolve(map, '..');
@@ -57,7 +58,13 @@ export function readSyncFile(root: string, map?: string, air?: string): SyncFile
   if (typeof dir !== 'string' || dir === '') reader.refuse('sync.schema', ['air', 'dir'], 'expected a path');
   const imports = airSection['imports'] ?? [];
   if (!isJsonArray(imports)) reader.refuse('sync.schema', ['air', 'imports'], 'expected a list');
-  else if (imports.length > 0) reader.refuse('unsupported', ['air', 'imports', 0], 'not supported yet: imports', 'copy the definitions into the air folder');
+  else if (imports.length > 0)
+    reader.refuse(
+      'unsupported',
+      ['air', 'imports', 0],
+      'not supported yet: imports',
+      'copy the definitions into the air folder',
+    );
   const checks = reader.object(file['checks'] ?? {}, ['checks'], ['ignore']);
   const ignore = checks['ignore'] ?? [];
   if (!isJsonArray(ignore)) return reader.refuse('sync.schema', ['checks', 'ignore'], 'expected a list');
@@ -69,11 +76,14 @@ export function readSyncFile(root: string, map?: string, air?: string): SyncFile
       const object = reader.object(entry, at, ['code', 'plan', 'step', 'reason']);
       const text = (key: string) => {
         const value = object[key];
-        if (value !== undefined && typeof value !== 'string') reader.refuse('sync.schema', [...at, key], 'expected text');
+        if (value !== undefined && typeof value !== 'string')
+          reader.refuse('sync.schema', [...at, key], 'expected text');
         return value as string | undefined;
       };
       const code = text('code') ?? reader.refuse('sync.schema', [...at, 'code'], '"code" is missing');
-      const reason = text('reason') ?? reader.refuse('sync.schema', [...at, 'reason'], '"reason" is missing', 'say why this finding is accepted');
+      const reason =
+        text('reason') ??
+        reader.refuse('sync.schema', [...at, 'reason'], '"reason" is missing', 'say why this finding is accepted');
       return { code, plan: text('plan'), step: text('step'), reason };
     }),
   };
@@ -92,7 +102,13 @@ class SyncReader {
     this.#text = text;
   }
 
-  refuse(code: string, path: Path, message: string, hint?: string, position?: { readonly line: number; readonly column: number }): never {
+  refuse(
+    code: string,
+    path: Path,
+    message: string,
+    hint?: string,
+    position?: { readonly line: number; readonly column: number },
+  ): never {
     const at = position ?? locate(this.#text, path);
     const where = at === undefined ? this.#path : `${this.#path}:${at.line}:${at.column}`;
     throw new CommandError({
@@ -107,7 +123,8 @@ class SyncReader {
   object(json: Json, path: Path, keys: readonly string[]): JsonObject {
     if (!isJsonObject(json)) return this.refuse('sync.schema', path, 'expected an object');
     for (const key of memberNames(json)) {
-      if (!keys.includes(key)) this.refuse('sync.schema', [...path, key], `unknown key "${key}"`, `known keys: ${keys.join(', ')}`);
+      if (!keys.includes(key))
+        this.refuse('sync.schema', [...path, key], `unknown key "${key}"`, `known keys: ${keys.join(', ')}`);
     }
     return json;
   }

@@ -27,9 +27,15 @@ export async function writing<T>(ctx: Context, use: (open: OpenStore) => Promise
     const look = await openReadOnly(dir);
     const row = await look.world.get(known.value.world_id);
     await look.close();
-    if (row === undefined) stop('not_found', `the store in ${dir} does not hold this world`, { hint: 'is --store the store of this world?' });
+    if (row === undefined)
+      stop('not_found', `the store in ${dir} does not hold this world`, {
+        hint: 'is --store the store of this world?',
+      });
   }
-  const loaded = known.value === undefined ? requireLoaded(ctx.syncFile().airDir, ctx.root, (await ctx.config()).world.require_policy) : undefined;
+  const loaded =
+    known.value === undefined
+      ? requireLoaded(ctx.syncFile().airDir, ctx.root, (await ctx.config()).world.require_policy)
+      : undefined;
   const store = await openForWriting(dir);
   try {
     const identity = known.value ?? (await create(ctx, store, loaded!));
@@ -52,11 +58,19 @@ async function create(ctx: Context, store: Store, loaded: ReturnType<typeof requ
     await ensureKeys(folder.keys);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
-    return stop('host_error', `${folder.dir} cannot be written: ${(error as Error).message}`, { hint: 'check the folder’s permissions' });
+    return stop('host_error', `${folder.dir} cannot be written: ${(error as Error).message}`, {
+      hint: 'check the folder’s permissions',
+    });
   }
   const { identity, pending } = claimed;
   const config = await ctx.config();
-  const created = await createWorld({ store, loaded, config: config.world, worldId: identity.world_id, universeId: identity.universe_id });
+  const created = await createWorld({
+    store,
+    loaded,
+    config: config.world,
+    worldId: identity.world_id,
+    universeId: identity.universe_id,
+  });
   if (!created.ok && created.failure.code !== 'world.exists') return stopWith(created.failure);
   try {
     renameSync(pending, folder.identity);
@@ -65,7 +79,8 @@ async function create(ctx: Context, store: Store, loaded: ReturnType<typeof requ
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   if (created.ok) {
-    for (const warning of loaded.warnings) ctx.out.notice(`${warning.file ?? ''} ${warning.code}: ${warning.message}`.trim());
+    for (const warning of loaded.warnings)
+      ctx.out.notice(`${warning.file ?? ''} ${warning.code}: ${warning.message}`.trim());
     ctx.out.notice(`created world ${identity.world_id}`);
   }
   return identity;
@@ -79,7 +94,11 @@ interface Claim {
 async function claim(folder: WorldFolder): Promise<Claim> {
   const { readIdentity, uuidv7 } = await import('@worldline/host');
   const wallNs = BigInt(Date.now()) * 1_000_000n;
-  const mine: WorldIdentity = { world_id: uuidv7(wallNs), universe_id: uuidv7(wallNs), created_at: new Date().toISOString() };
+  const mine: WorldIdentity = {
+    world_id: uuidv7(wallNs),
+    universe_id: uuidv7(wallNs),
+    created_at: new Date().toISOString(),
+  };
   const pending = `${folder.identity}.new`;
   const temporary = `${pending}.${process.pid}`;
   makeFolder(folder.dir, 0o700);

@@ -14,7 +14,12 @@ const META = { journal_height: expect.any(Number), manifest_hash: HASH, snapshot
 
 async function data(world: string, ...args: string[]) {
   const run = await worldline([...args, '--json'], { cwd: world });
-  expect({ args, exit: run.exit, stderr: run.stderr, out: run.exit === 0 ? '' : run.stdout }).toEqual({ args, exit: 0, stderr: '', out: '' });
+  expect({ args, exit: run.exit, stderr: run.stderr, out: run.exit === 0 ? '' : run.stdout }).toEqual({
+    args,
+    exit: 0,
+    stderr: '',
+    out: '',
+  });
   return run.json();
 }
 
@@ -22,7 +27,13 @@ async function data(world: string, ...args: string[]) {
 function approvalWorld(): string {
   const folder = worldOf('minimal');
   const write = (name: string, json: unknown) => writeFileSync(join(folder, 'air', name), JSON.stringify(json));
-  write('schemas.air.json', [{ $kind: 'defschema', name: 'ask/Wanted@1', type: { record: { what: { text: {} }, notes: { option: { hash: {} } } } } }]);
+  write('schemas.air.json', [
+    {
+      $kind: 'defschema',
+      name: 'ask/Wanted@1',
+      type: { record: { what: { text: {} }, notes: { option: { hash: {} } } } },
+    },
+  ]);
   write('plans.air.json', {
     $kind: 'defplan',
     name: 'ask/ask@1',
@@ -38,7 +49,11 @@ function approvalWorld(): string {
         bind: { effect_id_as: 'asked' },
       },
       { id: 'answer', op: 'await_receipt', for: { ref: '@var:asked' }, bind: { as: 'answer' } },
-      { id: 'done', op: 'end', result: { record: { what: { ref: '@var:answer.decision' }, notes: { ref: '@plan.input.notes' } } } },
+      {
+        id: 'done',
+        op: 'end',
+        result: { record: { what: { ref: '@var:answer.decision' }, notes: { ref: '@plan.input.notes' } } },
+      },
     ],
     edges: [
       { from: 'ask', to: 'answer' },
@@ -68,7 +83,12 @@ describe('init and check', () => {
     expect(made.json().data.world).toBe(folder);
     expect(made.json().data.files).toContainEqual({ path: 'air/manifest.air.json', status: 'created' });
     expect(made.json().data.files).toContainEqual({ path: '.gitignore', status: 'created' });
-    expect((await data(folder, 'check')).data).toEqual({ map: 'worldline.json', air_dir: 'air', imports: [], findings: [] });
+    expect((await data(folder, 'check')).data).toEqual({
+      map: 'worldline.json',
+      air_dir: 'air',
+      imports: [],
+      findings: [],
+    });
     const again = await worldline(['init', '--template', template, '--json'], { cwd: folder });
     expect(again.json().data.files.every((file: { status: string }) => file.status === 'skipped')).toBe(true);
     writeFileSync(join(folder, 'README.md'), 'mine');
@@ -83,7 +103,15 @@ describe('init and check', () => {
     const json = await worldline(['check', '--json'], { cwd: folder });
     expect(json.exit).toBe(7);
     const [finding] = json.json().data.findings;
-    expect(finding).toMatchObject({ level: 'error', kind: 'defplan', name: GREET, plan: GREET, file: 'air/plans.air.json', path: expect.stringMatching(/^\/steps\/1/), message: expect.any(String) });
+    expect(finding).toMatchObject({
+      level: 'error',
+      kind: 'defplan',
+      name: GREET,
+      plan: GREET,
+      file: 'air/plans.air.json',
+      path: expect.stringMatching(/^\/steps\/1/),
+      message: expect.any(String),
+    });
     const human = await worldline(['check'], { cwd: folder });
     expect(human.exit).toBe(7);
     const lines = human.stdout.split('\n');
@@ -96,18 +124,31 @@ describe('init and check', () => {
 
   test('--only, --ignore and --fail-on-warning decide what counts', async () => {
     const folder = worldOf('minimal');
-    writeFileSync(join(folder, 'air/extra.air.json'), '{"$kind": "defschema", "name": "hello/Unused@1", "type": {"unit": {}}}');
+    writeFileSync(
+      join(folder, 'air/extra.air.json'),
+      '{"$kind": "defschema", "name": "hello/Unused@1", "type": {"unit": {}}}',
+    );
     const warned = await worldline(['check', '--json'], { cwd: folder });
     expect(warned.exit).toBe(0);
-    expect(warned.json().data.findings).toMatchObject([{ code: 'def.unlisted', level: 'warning', file: 'air/extra.air.json' }]);
+    expect(warned.json().data.findings).toMatchObject([
+      { code: 'def.unlisted', level: 'warning', file: 'air/extra.air.json' },
+    ]);
     expect((await worldline(['check', '--fail-on-warning'], { cwd: folder })).exit).toBe(7);
     expect((await worldline(['check', '--fail-on-warning', '--ignore', 'def.unlisted'], { cwd: folder })).exit).toBe(0);
     expect((await worldline(['check', '--fail-on-warning', '--only', 'ref.unknown'], { cwd: folder })).exit).toBe(0);
-    writeFileSync(join(folder, 'worldline.json'), JSON.stringify({ version: 1, checks: { ignore: [{ code: 'def.unlisted', reason: 'comes later' }] } }));
+    writeFileSync(
+      join(folder, 'worldline.json'),
+      JSON.stringify({ version: 1, checks: { ignore: [{ code: 'def.unlisted', reason: 'comes later' }] } }),
+    );
     expect((await worldline(['check', '--fail-on-warning'], { cwd: folder })).exit).toBe(0);
-    writeFileSync(join(folder, 'worldline.json'), JSON.stringify({ version: 1, checks: { ignore: [{ code: 'no.such', reason: 'x' }] } }));
+    writeFileSync(
+      join(folder, 'worldline.json'),
+      JSON.stringify({ version: 1, checks: { ignore: [{ code: 'no.such', reason: 'x' }] } }),
+    );
     const unused = await worldline(['check', '--json'], { cwd: folder });
-    expect(unused.json().data.findings.map((finding: { code: string }) => finding.code)).toContain('checks.ignore_unused');
+    expect(unused.json().data.findings.map((finding: { code: string }) => finding.code)).toContain(
+      'checks.ignore_unused',
+    );
   });
 
   test.each([
@@ -134,11 +175,19 @@ describe('a world without a running process (batch mode)', () => {
 
     const sent = await worldline(['event', 'send', ASKED, '@-', '--json'], { cwd: world, input: '{"name": "Ada"}' });
     expect(sent.exit).toBe(0);
-    expect(sent.json()).toMatchObject({ data: { event_hash: HASH, first_seq: 3, last_seq: expect.any(Number), duplicate: false }, meta: META });
+    expect(sent.json()).toMatchObject({
+      data: { event_hash: HASH, first_seq: 3, last_seq: expect.any(Number), duplicate: false },
+      meta: META,
+    });
     expect(sent.json().warnings[0]).toMatch(/^created world /);
 
     const started = await data(world, 'plans', 'start', GREET, '{"name": "Bob"}', '--correlation', '"r-1"', '--wait');
-    expect(started.data).toMatchObject({ plan_id: 1, first_seq: expect.any(Number), duplicate: false, run: { status: 'ok', plan: GREET, correlation: 'r-1' } });
+    expect(started.data).toMatchObject({
+      plan_id: 1,
+      first_seq: expect.any(Number),
+      duplicate: false,
+      run: { status: 'ok', plan: GREET, correlation: 'r-1' },
+    });
 
     const plans = await data(world, 'plans', 'ls');
     expect(plans.data.plans).toMatchObject([
@@ -148,16 +197,33 @@ describe('a world without a running process (batch mode)', () => {
     expect((await data(world, 'plans', 'ls', '--live')).data.plans).toEqual([]);
     expect((await data(world, 'plans', 'ls', '--plan', 'no/such@1')).data.plans).toEqual([]);
     expect((await data(world, 'plans', 'ls', '--limit', '1')).data.plans).toHaveLength(1);
-    expect((await data(world, 'plans', 'get', '1')).data).toMatchObject({ plan_id: 1, status: 'ok', result: { text: 'Hello, Bob' } });
+    expect((await data(world, 'plans', 'get', '1')).data).toMatchObject({
+      plan_id: 1,
+      status: 'ok',
+      result: { text: 'Hello, Bob' },
+    });
 
     const tail = await data(world, 'journal', 'tail', '--kinds', 'event');
     expect(tail.data.entries.map((entry: { record: unknown }) => entry.record)).toMatchObject([
-      { schema: ASKED, value: { name: 'Ada' }, origin: 'external', now_ns: expect.stringMatching(/^[0-9]+$/), event_hash: HASH },
+      {
+        schema: ASKED,
+        value: { name: 'Ada' },
+        origin: 'external',
+        now_ns: expect.stringMatching(/^[0-9]+$/),
+        event_hash: HASH,
+      },
       { schema: 'hello/Greeted@1', value: { text: 'Hello, Ada' }, origin: 'plan' },
       { schema: 'hello/Greeted@1', value: { text: 'Hello, Bob' }, origin: 'plan' },
     ]);
     const part = await data(world, 'journal', 'tail', '--from', '0', '--limit', '2');
-    expect(part.data).toMatchObject({ from: 0, to: 2, entries: [{ seq: 0, kind: 'manifest' }, { seq: 1, kind: 'snapshot' }] });
+    expect(part.data).toMatchObject({
+      from: 0,
+      to: 2,
+      entries: [
+        { seq: 0, kind: 'manifest' },
+        { seq: 1, kind: 'snapshot' },
+      ],
+    });
     const lines = await worldline(['journal', 'tail', '--limit', '2'], { cwd: world });
     expect(lines.stdout.trimEnd().split('\n')).toHaveLength(2);
     expect(lines.stdout).toMatch(/^#[0-9]+ [a-z_]+/);
@@ -167,9 +233,17 @@ describe('a world without a running process (batch mode)', () => {
     expect(verified.data.entries).toBe(verified.meta.journal_height);
     for (const flags of [[], ['--from-genesis']]) {
       const replayed = await data(world, 'replay', '--verify', ...flags);
-      expect(replayed.data).toMatchObject({ head: verified.data.entries, snapshot: HASH, match: true, differences: [] });
+      expect(replayed.data).toMatchObject({
+        head: verified.data.entries,
+        snapshot: HASH,
+        match: true,
+        differences: [],
+      });
     }
-    expect((await data(world, 'replay', '--verify', '--from-genesis', '--to', '3')).data).toMatchObject({ head: 3, match: true });
+    expect((await data(world, 'replay', '--verify', '--from-genesis', '--to', '3')).data).toMatchObject({
+      head: 3,
+      match: true,
+    });
 
     const summary = await data(world, 'trace-summary', '--instances');
     expect(summary.data.totals.runs).toMatchObject({ started: 2, ok: 2, error: 0, live: 0 });
@@ -178,7 +252,14 @@ describe('a world without a running process (batch mode)', () => {
     expect(table.stdout).toMatch(/^plan runs {2}journal 0\.\./);
 
     const status = await data(world, 'status');
-    expect(status.data).toMatchObject({ created: true, status: 'active', daemon: null, plans: { live: 0, started: 2 }, waits: { timers: 0, approvals: 0, receipts: 0, events: 0 }, folder_differs: false });
+    expect(status.data).toMatchObject({
+      created: true,
+      status: 'active',
+      daemon: null,
+      plans: { live: 0, started: 2 },
+      waits: { timers: 0, approvals: 0, receipts: 0, events: 0 },
+      folder_differs: false,
+    });
 
     const bare = await worldline(['journal', 'head', '--json', '--no-meta'], { cwd: world });
     expect(Object.keys(bare.json())).toEqual(['data']);
@@ -198,8 +279,14 @@ describe('a world without a running process (batch mode)', () => {
     ]);
     expect(after.data.defs[2]).toMatchObject({ hash: HASH, plan_steps: 3 });
     expect((await data(world, 'defs', 'ls', '--kind', 'plan', '--prefix', 'hello/')).data.defs).toHaveLength(1);
-    expect((await data(world, 'defs', 'get', GREET)).data).toMatchObject({ hash: after.data.defs[2].hash, def: { $kind: 'defplan', name: GREET } });
-    expect((await data(world, 'defs', 'get', 'sys/http.request@1', '--kind', 'defeffect').catch(() => ({ data: null }))).data).toBeNull();
+    expect((await data(world, 'defs', 'get', GREET)).data).toMatchObject({
+      hash: after.data.defs[2].hash,
+      def: { $kind: 'defplan', name: GREET },
+    });
+    expect(
+      (await data(world, 'defs', 'get', 'sys/http.request@1', '--kind', 'defeffect').catch(() => ({ data: null })))
+        .data,
+    ).toBeNull();
   });
 
   test('blobs come back as they went in', async () => {
@@ -221,62 +308,122 @@ describe('a world without a running process (batch mode)', () => {
     const batch = await data(world, 'run', '--batch', '--quiet');
     expect(batch.data).toMatchObject({ waiting: { timers: 0, approvals: 1, receipts: 0, events: 0 } });
     const live = await data(world, 'plans', 'get', '0');
-    expect(live.data).toMatchObject({ status: 'live', waits: [{ step: 'answer', kind: 'receipt', ref: HASH, effect: 'approval.request' }] });
+    expect(live.data).toMatchObject({
+      status: 'live',
+      waits: [{ step: 'answer', kind: 'receipt', ref: HASH, effect: 'approval.request' }],
+    });
     expect(live.data.steps).toContainEqual({ id: 'answer', op: 'await_receipt', state: 'waiting' });
   });
 });
 
-describe.each(['batch', 'daemon'])('approvals and cancelling, %s mode (host.md §16.11: both give equal data)', (mode) => {
-  test('ask, look, decide once, cancel', async () => {
-    const world = approvalWorld();
-    await worldline(['blob', 'put', '@-'], { cwd: world, input: '{"tests": "green"}' });
-    const running = mode === 'daemon' ? await daemon(world) : undefined;
-    try {
-      const notes = (await worldline(['blob', 'put', '@-', '--json'], { cwd: world, input: '{"tests": "green"}' })).json().data.hash;
-      for (const what of ['first', 'second']) {
-        const started = await data(world, 'plans', 'start', 'ask/ask@1', JSON.stringify({ what, notes }));
-        expect(started.data).toMatchObject({ plan_id: what === 'first' ? 0 : 1, duplicate: false });
-      }
-      const pending = await data(world, 'approvals', 'ls');
-      expect(pending.data.approvals).toMatchObject([
-        { intent_hash: HASH, subject: 'first', requester: 'tests', context_ref: notes, plan: 'ask/ask@1', plan_id: 0, requested_ns: expect.any(String) },
-        { subject: 'second', plan_id: 1 },
-      ]);
-      const intent: string = pending.data.approvals[0].intent_hash;
-      expect((await data(world, 'approvals', 'get', intent.slice(0, 19))).data).toMatchObject({ intent_hash: intent, subject: 'first', context: { tests: 'green' } });
-      expect((await data(world, 'approvals', 'decide', intent.slice(0, 19), 'approve', '--rationale', 'looks good')).data).toEqual({});
-      const twice = await worldline(['approvals', 'decide', intent, 'deny', '--json'], { cwd: world });
-      expect(twice.exit).toBe(6);
-      expect(twice.json().error.code).toBe('approval.decided');
-      expect((await data(world, 'plans', 'get', '0')).data).toMatchObject({ status: 'ok', result: { what: 'approved' } });
+describe.each(['batch', 'daemon'])(
+  'approvals and cancelling, %s mode (host.md §16.11: both give equal data)',
+  (mode) => {
+    test('ask, look, decide once, cancel', async () => {
+      const world = approvalWorld();
+      await worldline(['blob', 'put', '@-'], { cwd: world, input: '{"tests": "green"}' });
+      const running = mode === 'daemon' ? await daemon(world) : undefined;
+      try {
+        const notes = (
+          await worldline(['blob', 'put', '@-', '--json'], { cwd: world, input: '{"tests": "green"}' })
+        ).json().data.hash;
+        for (const what of ['first', 'second']) {
+          const started = await data(world, 'plans', 'start', 'ask/ask@1', JSON.stringify({ what, notes }));
+          expect(started.data).toMatchObject({ plan_id: what === 'first' ? 0 : 1, duplicate: false });
+        }
+        const pending = await data(world, 'approvals', 'ls');
+        expect(pending.data.approvals).toMatchObject([
+          {
+            intent_hash: HASH,
+            subject: 'first',
+            requester: 'tests',
+            context_ref: notes,
+            plan: 'ask/ask@1',
+            plan_id: 0,
+            requested_ns: expect.any(String),
+          },
+          { subject: 'second', plan_id: 1 },
+        ]);
+        const intent: string = pending.data.approvals[0].intent_hash;
+        expect((await data(world, 'approvals', 'get', intent.slice(0, 19))).data).toMatchObject({
+          intent_hash: intent,
+          subject: 'first',
+          context: { tests: 'green' },
+        });
+        expect(
+          (await data(world, 'approvals', 'decide', intent.slice(0, 19), 'approve', '--rationale', 'looks good')).data,
+        ).toEqual({});
+        const twice = await worldline(['approvals', 'decide', intent, 'deny', '--json'], { cwd: world });
+        expect(twice.exit).toBe(6);
+        expect(twice.json().error.code).toBe('approval.decided');
+        expect((await data(world, 'plans', 'get', '0')).data).toMatchObject({
+          status: 'ok',
+          result: { what: 'approved' },
+        });
 
-      expect((await data(world, 'plans', 'cancel', '1', '--reason', 'not needed', '--yes')).data).toMatchObject({ first_seq: expect.any(Number) });
-      expect((await data(world, 'plans', 'get', '1')).data).toMatchObject({ status: 'error', error_code: 'cancelled' });
-      const again = await worldline(['plans', 'cancel', '1', '--yes', '--json'], { cwd: world });
-      expect(again.exit).toBe(6);
-      expect(again.json().error.code).toBe('plan.not_live');
-    } finally {
-      if (running !== undefined) expect((await running.stop()).exit).toBe(0);
-    }
-    const all = await data(world, 'approvals', 'ls', '--all');
-    expect(all.data.approvals[0]).toMatchObject({ subject: 'first', decision: 'approved', approver: expect.stringMatching(/^socket:/), rationale: 'looks good', decided_ns: expect.any(String) });
-    expect((await data(world, 'replay', '--verify', '--from-genesis')).data.match).toBe(true);
-    expect((await data(world, 'journal', 'verify', '--signatures')).data.problems).toEqual([]);
-  });
-});
+        expect((await data(world, 'plans', 'cancel', '1', '--reason', 'not needed', '--yes')).data).toMatchObject({
+          first_seq: expect.any(Number),
+        });
+        expect((await data(world, 'plans', 'get', '1')).data).toMatchObject({
+          status: 'error',
+          error_code: 'cancelled',
+        });
+        const again = await worldline(['plans', 'cancel', '1', '--yes', '--json'], { cwd: world });
+        expect(again.exit).toBe(6);
+        expect(again.json().error.code).toBe('plan.not_live');
+      } finally {
+        if (running !== undefined) expect((await running.stop()).exit).toBe(0);
+      }
+      const all = await data(world, 'approvals', 'ls', '--all');
+      expect(all.data.approvals[0]).toMatchObject({
+        subject: 'first',
+        decision: 'approved',
+        approver: expect.stringMatching(/^socket:/),
+        rationale: 'looks good',
+        decided_ns: expect.any(String),
+      });
+      expect((await data(world, 'replay', '--verify', '--from-genesis')).data.match).toBe(true);
+      expect((await data(world, 'journal', 'verify', '--signatures')).data.problems).toEqual([]);
+    });
+  },
+);
 
 describe('beside a running world', () => {
   test('events are applied by it, repeats are duplicates, accepted does not wait', async () => {
     const world = worldOf('minimal');
     const running = await daemon(world);
     try {
-      const first = await data(world, '--mode', 'daemon', 'event', 'send', ASKED, '{"name": "Ada"}', '--idempotency-key', 'k');
+      const first = await data(
+        world,
+        '--mode',
+        'daemon',
+        'event',
+        'send',
+        ASKED,
+        '{"name": "Ada"}',
+        '--idempotency-key',
+        'k',
+      );
       expect(first.data).toMatchObject({ event_hash: HASH, duplicate: false });
-      const again = await worldline(['event', 'send', ASKED, '{"name": "Ada"}', '--idempotency-key', 'k', '--json'], { cwd: world });
+      const again = await worldline(['event', 'send', ASKED, '{"name": "Ada"}', '--idempotency-key', 'k', '--json'], {
+        cwd: world,
+      });
       expect(again.json().data).toMatchObject({ duplicate: true, first_seq: first.data.first_seq });
-      const other = await worldline(['event', 'send', ASKED, '{"name": "Bob"}', '--idempotency-key', 'k', '--json'], { cwd: world });
+      const other = await worldline(['event', 'send', ASKED, '{"name": "Bob"}', '--idempotency-key', 'k', '--json'], {
+        cwd: world,
+      });
       expect([other.exit, other.json().error.code]).toEqual([6, 'ingress.conflict']);
-      const accepted = await data(world, 'event', 'send', ASKED, '{"name": "Cid"}', '--idempotency-key', 'k2', '--wait', 'accepted');
+      const accepted = await data(
+        world,
+        'event',
+        'send',
+        ASKED,
+        '{"name": "Cid"}',
+        '--idempotency-key',
+        'k2',
+        '--wait',
+        'accepted',
+      );
       expect(accepted.data).toEqual({ ingress_id: expect.stringMatching(/^api:socket:.*:k2$/) });
       const run = await data(world, 'plans', 'start', GREET, '{"name": "Dan"}', '--wait');
       expect(run.data.run.status).toBe('ok');
@@ -296,7 +443,30 @@ describe('help', () => {
     const front = await worldline(['--help']);
     expect(front.exit).toBe(0);
     expect(front.stdout).toContain('Exit codes:');
-    for (const command of ['init', 'check', 'run', 'status', 'event send', 'plans start', 'plans ls', 'plans get', 'plans cancel', 'approvals ls', 'approvals get', 'approvals decide', 'journal head', 'journal tail', 'journal verify', 'replay', 'trace-summary', 'defs ls', 'defs get', 'blob put', 'blob get', 'blob stat']) {
+    for (const command of [
+      'init',
+      'check',
+      'run',
+      'status',
+      'event send',
+      'plans start',
+      'plans ls',
+      'plans get',
+      'plans cancel',
+      'approvals ls',
+      'approvals get',
+      'approvals decide',
+      'journal head',
+      'journal tail',
+      'journal verify',
+      'replay',
+      'trace-summary',
+      'defs ls',
+      'defs get',
+      'blob put',
+      'blob get',
+      'blob stat',
+    ]) {
       const help = await worldline([...command.split(' '), '--help']);
       expect(help.exit).toBe(0);
       expect(help.stdout).toContain('Examples:\n  worldline ');

@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { Output, printable, table, toJson } from '../src/output.ts';
 import { didYouMean } from '../src/suggest.ts';
 
-function output(options: { json?: boolean; quiet?: boolean; tty?: boolean; env?: Record<string, string>; meta?: boolean } = {}) {
+function output(
+  options: { json?: boolean; quiet?: boolean; tty?: boolean; env?: Record<string, string>; meta?: boolean } = {},
+) {
   const said = { out: '', err: '' };
   const stream = (name: 'out' | 'err') => ({
     write: (text: string) => {
@@ -10,7 +12,12 @@ function output(options: { json?: boolean; quiet?: boolean; tty?: boolean; env?:
     },
     isTTY: options.tty === true,
   });
-  const flags = { json: options.json === true, pretty: false, meta: options.meta !== false, quiet: options.quiet === true };
+  const flags = {
+    json: options.json === true,
+    pretty: false,
+    meta: options.meta !== false,
+    quiet: options.quiet === true,
+  };
   return { said, out: new Output(flags, { stdout: stream('out'), stderr: stream('err'), env: options.env ?? {} }) };
 }
 
@@ -31,7 +38,11 @@ describe('output (host.md §12.1)', () => {
     out.notice('mind this');
     out.answer(['a'], { x: 2n ** 60n, y: 7n }, META);
     expect(said.err).toBe('');
-    expect(JSON.parse(said.out)).toEqual({ data: { x: '1152921504606846976', y: 7 }, meta: META, warnings: ['mind this'] });
+    expect(JSON.parse(said.out)).toEqual({
+      data: { x: '1152921504606846976', y: 7 },
+      meta: META,
+      warnings: ['mind this'],
+    });
     expect(() => out.answer([], {})).toThrow();
   });
 
@@ -44,8 +55,20 @@ describe('output (host.md §12.1)', () => {
 
   test('an error for programs carries pointer, hint and single failures as details', () => {
     const { said, out } = output({ json: true });
-    out.failure({ code: 'x', message: 'm', path: ['a', 0], hint: 'h', details: [{ code: 'y', pointer: '/a/0', message: 'n' }] });
-    expect(JSON.parse(said.out)).toEqual({ error: { code: 'x', message: 'm', details: { pointer: '/a/0', hint: 'h', failures: [{ code: 'y', pointer: '/a/0', message: 'n' }] } } });
+    out.failure({
+      code: 'x',
+      message: 'm',
+      path: ['a', 0],
+      hint: 'h',
+      details: [{ code: 'y', pointer: '/a/0', message: 'n' }],
+    });
+    expect(JSON.parse(said.out)).toEqual({
+      error: {
+        code: 'x',
+        message: 'm',
+        details: { pointer: '/a/0', hint: 'h', failures: [{ code: 'y', pointer: '/a/0', message: 'n' }] },
+      },
+    });
     expect(said.err).toBe('');
   });
 
@@ -66,16 +89,31 @@ describe('output (host.md §12.1)', () => {
   });
 
   test('tables: two spaces between columns, numbers to the right, nothing after the last', () => {
-    expect(table(['ID', 'NAME', 'N'], [[1, 'a', 10], [100, 'long', 5]])).toEqual([' ID  NAME   N', '  1  a     10', '100  long   5']);
+    expect(
+      table(
+        ['ID', 'NAME', 'N'],
+        [
+          [1, 'a', 10],
+          [100, 'long', 5],
+        ],
+      ),
+    ).toEqual([' ID  NAME   N', '  1  a     10', '100  long   5']);
   });
 
   test('integers beyond 2^53 are decimal strings in JSON', () => {
-    expect(toJson([9007199254740991n, 9007199254740992n, -9007199254740992n], false)).toBe('[9007199254740991,"9007199254740992","-9007199254740992"]');
+    expect(toJson([9007199254740991n, 9007199254740992n, -9007199254740992n], false)).toBe(
+      '[9007199254740991,"9007199254740992","-9007199254740992"]',
+    );
   });
 
   test('a mistyped word finds its neighbour, a strange one the few that are known', () => {
     expect(didYouMean('chekc', ['check', 'init'])).toBe('did you mean "check"?');
     expect(didYouMean('zzz', ['check', 'init'])).toBe('known: check, init');
-    expect(didYouMean('zzz', Array.from({ length: 13 }, (_, i) => `name${i}`))).toBeUndefined();
+    expect(
+      didYouMean(
+        'zzz',
+        Array.from({ length: 13 }, (_, i) => `name${i}`),
+      ),
+    ).toBeUndefined();
   });
 });

@@ -14,6 +14,7 @@ export interface Finished {
   readonly stdout: string;
   readonly stderr: string;
   /** Standard output as JSON; fails the test when it is not exactly one value. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into it, and a wrong guess fails them
   json(): any;
 }
 
@@ -24,13 +25,19 @@ export interface RunOptions {
 }
 
 function environment(extra: Record<string, string> = {}): Record<string, string> {
-  const own = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith('WORLDLINE_'));
+  const own = Object.entries(process.env).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith('WORLDLINE_'),
+  );
   return { ...Object.fromEntries(own), ...extra };
 }
 
 export function worldline(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [BIN, ...args], { cwd: options.cwd, env: environment(options.env), stdio: 'pipe' });
+    const child = spawn(process.execPath, [BIN, ...args], {
+      cwd: options.cwd,
+      env: environment(options.env),
+      stdio: 'pipe',
+    });
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
@@ -52,7 +59,11 @@ export interface Daemon {
 
 /** `worldline run`, ready when its lock says so. */
 export async function daemon(world: string, args: readonly string[] = []): Promise<Daemon> {
-  const child = spawn(process.execPath, [BIN, 'run', ...args], { cwd: world, env: environment(), stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(process.execPath, [BIN, 'run', ...args], {
+    cwd: world,
+    env: environment(),
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;

@@ -55,10 +55,33 @@ export async function getApproval(ctx: Context, text: string): Promise<void> {
       ['intent', hashText(row.intentHash)],
       ['subject', row.subject],
       ['requester', row.requester],
-      ['plan', row.origin.origin_kind === 'plan' ? `${row.origin.name} ${row.origin.plan_id} step ${row.origin.step_id}` : row.origin.name],
-      ...(row.decided === undefined ? [['state', 'pending']] : [['decision', `${row.decided.decision}${row.decided.approver === undefined ? '' : ` by ${row.decided.approver}`}`]]),
+      [
+        'plan',
+        row.origin.origin_kind === 'plan'
+          ? `${row.origin.name} ${row.origin.plan_id} step ${row.origin.step_id}`
+          : row.origin.name,
+      ],
+      ...(row.decided === undefined
+        ? [['state', 'pending']]
+        : [
+            [
+              'decision',
+              `${row.decided.decision}${row.decided.approver === undefined ? '' : ` by ${row.decided.approver}`}`,
+            ],
+          ]),
       ...(row.decided?.rationale === undefined ? [] : [['rationale', row.decided.rationale]]),
-      ...(row.contextRef === undefined ? [] : [['context', typeof context === 'string' ? context : context === undefined ? `${row.contextRef} (not in the store)` : toJson(context, true)]]),
+      ...(row.contextRef === undefined
+        ? []
+        : [
+            [
+              'context',
+              typeof context === 'string'
+                ? context
+                : context === undefined
+                  ? `${row.contextRef} (not in the store)`
+                  : toJson(context, true),
+            ],
+          ]),
     ];
     ctx.out.answer(
       lines.map(([name, value]) => `${name!.padEnd(10)} ${printable(value!)}`),
@@ -69,14 +92,27 @@ export async function getApproval(ctx: Context, text: string): Promise<void> {
 }
 
 /** `worldline approvals decide <intent> approve|deny`. */
-export async function decideApproval(ctx: Context, text: string, decision: 'approve' | 'deny', flags: { readonly rationale?: string }): Promise<void> {
+export async function decideApproval(
+  ctx: Context,
+  text: string,
+  decision: 'approve' | 'deny',
+  flags: { readonly rationale?: string },
+): Promise<void> {
   const intentHash = await reading(ctx, async (reader) => {
     const row = await findRow(reader, text);
-    if (row.decided !== undefined) stop('approval.decided', `this approval is ${row.decided.decision} already`, { hint: '"worldline approvals ls" shows what is pending' });
+    if (row.decided !== undefined)
+      stop('approval.decided', `this approval is ${row.decided.decision} already`, {
+        hint: '"worldline approvals ls" shows what is pending',
+      });
     return row.intentHash;
   });
   await submitting(ctx, async (access) => {
-    const request = { intentHash, decision: decision === 'approve' ? ('approved' as const) : ('denied' as const), approver: operator(), rationale: flags.rationale };
+    const request = {
+      intentHash,
+      decision: decision === 'approve' ? ('approved' as const) : ('denied' as const),
+      approver: operator(),
+      rationale: flags.rationale,
+    };
     await access.submit({ kind: 'decision', request }, 'applied');
     ctx.out.answer(['recorded'], {}, await access.meta());
   });
@@ -100,7 +136,9 @@ async function decidedRows(reader: Reader): Promise<Row[]> {
     const intent = await reader.recordAt(record.emission_seq);
     if (intent?.record_kind !== 'effect_intent' || intent.kind !== APPROVAL_KIND) continue;
     const payload = record.payload_cbor === undefined ? undefined : decode(record.payload_cbor);
-    const { decision, approver, rationale } = (payload?.ok === true ? payload.value : {}) as { readonly [key: string]: CborValue | undefined };
+    const { decision, approver, rationale } = (payload?.ok === true ? payload.value : {}) as {
+      readonly [key: string]: CborValue | undefined;
+    };
     rows.push({
       ...intentView(intent, record.emission_seq),
       requestedNs: undefined,
@@ -133,14 +171,20 @@ function intentView(intent: EffectIntent, emissionSeq: number): ApprovalView {
 async function findRow(reader: Reader, text: string): Promise<Row> {
   const digits = text.replace(/^sha256:/, '').replace(/…$/, '');
   if (!/^[0-9a-f]{4,64}$/.test(digits) && parseHashText(text) === undefined) {
-    stop('invalid_request', `"${text.slice(0, 80)}" is not an intent hash`, { hint: 'it is "sha256:" and at least four hex digits in lower case; "worldline approvals ls" shows them' });
+    stop('invalid_request', `"${text.slice(0, 80)}" is not an intent hash`, {
+      hint: 'it is "sha256:" and at least four hex digits in lower case; "worldline approvals ls" shows them',
+    });
   }
   const matches = (rows: readonly Row[]) => rows.filter((row) => toHex(row.intentHash).startsWith(digits));
   const pending = matches(await pendingRows(reader));
   const found = pending.length > 0 ? pending : matches(await decidedRows(reader));
   const distinct = new Map(found.map((row) => [toHex(row.intentHash), row]));
-  if (distinct.size > 1) stop('invalid_request', `${distinct.size} approvals begin with ${text}`, { hint: 'give more digits' });
-  return [...distinct.values()][0] ?? stop('not_found', `there is no approval ${text}`, { hint: '"worldline approvals ls --all" shows them' });
+  if (distinct.size > 1)
+    stop('invalid_request', `${distinct.size} approvals begin with ${text}`, { hint: 'give more digits' });
+  return (
+    [...distinct.values()][0] ??
+    stop('not_found', `there is no approval ${text}`, { hint: '"worldline approvals ls --all" shows them' })
+  );
 }
 
 /** What `context_ref` names, as data: JSON or text. */

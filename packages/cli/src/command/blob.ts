@@ -21,13 +21,22 @@ export async function putBlob(ctx: Context, source: string): Promise<void> {
 }
 
 /** `worldline blob get`. */
-export async function getBlob(ctx: Context, text: string, flags: { readonly out?: string; readonly raw?: boolean }): Promise<void> {
+export async function getBlob(
+  ctx: Context,
+  text: string,
+  flags: { readonly out?: string; readonly raw?: boolean },
+): Promise<void> {
   const hash = readHash(text);
-  if (flags.raw === true && ctx.out.json) stop('invalid_request', '--raw writes bytes, --json writes an object', { hint: 'leave one of them out' });
+  if (flags.raw === true && ctx.out.json)
+    stop('invalid_request', '--raw writes bytes, --json writes an object', { hint: 'leave one of them out' });
   await reading(ctx, async (reader) => {
     const got = await reader.store.cas.get(hash);
-    if (got.answer === 'not_found') stop('not_found', `there is no blob ${text}`, { hint: 'hashes of blobs are printed by "worldline blob put" and stand in receipts' });
-    if (got.answer === 'corrupt') stop('blob.corrupt', `the stored bytes of ${text} have changed`, { hint: 'restore the store from a copy' });
+    if (got.answer === 'not_found')
+      stop('not_found', `there is no blob ${text}`, {
+        hint: 'hashes of blobs are printed by "worldline blob put" and stand in receipts',
+      });
+    if (got.answer === 'corrupt')
+      stop('blob.corrupt', `the stored bytes of ${text} have changed`, { hint: 'restore the store from a copy' });
     if (got.answer !== 'ok') return stop('host_error', `the store did not answer: ${got.message}`);
     const { bytes } = got;
     if (flags.out !== undefined) {
@@ -38,7 +47,12 @@ export async function getBlob(ctx: Context, text: string, flags: { readonly out?
       }
     }
     if (flags.raw === true) ctx.out.bytes(bytes, (all) => process.stdout.write(all));
-    else ctx.out.answer([`${bytes.length} bytes${flags.out === undefined ? '' : ` written to ${flags.out}`}`], { hash: text, size: bytes.length, out: flags.out });
+    else
+      ctx.out.answer([`${bytes.length} bytes${flags.out === undefined ? '' : ` written to ${flags.out}`}`], {
+        hash: text,
+        size: bytes.length,
+        out: flags.out,
+      });
   });
 }
 
@@ -57,7 +71,9 @@ export function readHash(text: string): Uint8Array {
   return (
     parseHashText(text) ??
     stop('invalid_request', `"${text.slice(0, 80)}" is not a hash`, {
-      hint: /^sha256:[0-9a-fA-F]{64}$/.test(text) ? 'write the digits in lower case' : 'a hash is "sha256:" and 64 hex digits',
+      hint: /^sha256:[0-9a-fA-F]{64}$/.test(text)
+        ? 'write the digits in lower case'
+        : 'a hash is "sha256:" and 64 hex digits',
     })
   );
 }

@@ -39,7 +39,10 @@ export async function check(ctx: Context, flags: CheckFlags): Promise<void> {
   const wanted = codes(flags.only);
   const unwanted = codes(flags.ignore);
   const selected = applyIgnores(outcome.findings, outcome.ignore).filter(
-    (finding) => (wanted.size === 0 || wanted.has(finding.code) || wanted.has(finding.rule ?? '')) && !unwanted.has(finding.code) && !unwanted.has(finding.rule ?? ''),
+    (finding) =>
+      (wanted.size === 0 || wanted.has(finding.code) || wanted.has(finding.rule ?? '')) &&
+      !unwanted.has(finding.code) &&
+      !unwanted.has(finding.rule ?? ''),
   );
   const findings = [...selected].sort((a, b) => Number(a.level === 'warning') - Number(b.level === 'warning'));
   const errors = findings.filter((finding) => finding.level === 'error').length;
@@ -85,8 +88,25 @@ async function load(ctx: Context, flags: CheckFlags, root: string): Promise<Outc
     const details = error.failure.details ?? [];
     const findings: Finding[] =
       details.length === 0
-        ? [{ code: error.failure.code, level: 'error', path: pointer(error.failure.path ?? []), message: error.failure.message, fix: error.failure.hint }]
-        : details.map((one) => ({ code: one.code, level: 'error', path: one.pointer, file: one.file, line: one.line, column: one.column, message: one.message, fix: one.hint }));
+        ? [
+            {
+              code: error.failure.code,
+              level: 'error',
+              path: pointer(error.failure.path ?? []),
+              message: error.failure.message,
+              fix: error.failure.hint,
+            },
+          ]
+        : details.map((one) => ({
+            code: one.code,
+            level: 'error',
+            path: one.pointer,
+            file: one.file,
+            line: one.line,
+            column: one.column,
+            message: one.message,
+            fix: one.hint,
+          }));
     return { map, airDir, files: [], findings, ignore: [] };
   }
 }
@@ -116,7 +136,10 @@ function applyIgnores(findings: readonly Finding[], ignore: readonly IgnoredFind
   const used = new Set<IgnoredFinding>();
   const left = findings.filter((finding) => {
     const entry = ignore.find(
-      (one) => one.code === finding.code && (one.plan === undefined || one.plan === finding.plan) && (one.step === undefined || one.step === finding.step),
+      (one) =>
+        one.code === finding.code &&
+        (one.plan === undefined || one.plan === finding.plan) &&
+        (one.step === undefined || one.step === finding.step),
     );
     if (entry !== undefined) used.add(entry);
     // An error would stop the world all the same, so only warnings can be silenced.
@@ -127,7 +150,14 @@ function applyIgnores(findings: readonly Finding[], ignore: readonly IgnoredFind
     ...left,
     ...unused.map((entry): Finding => {
       const path = `/checks/ignore/${ignore.indexOf(entry)}`;
-      return { code: 'checks.ignore_unused', level: 'warning', path, file: 'worldline.json', message: `nothing here has the code ${entry.code}`, fix: 'remove this entry of checks.ignore' };
+      return {
+        code: 'checks.ignore_unused',
+        level: 'warning',
+        path,
+        file: 'worldline.json',
+        message: `nothing here has the code ${entry.code}`,
+        fix: 'remove this entry of checks.ignore',
+      };
     }),
   ];
 }
@@ -145,7 +175,10 @@ function codes(list: string | undefined): Set<string> {
 /** `file:line:col  code  message`, the source line with a caret, the hint. */
 function show(ctx: Context, finding: Finding, files: readonly SourceFile[]): string[] {
   const { out } = ctx;
-  const place = finding.file === undefined ? (finding.path ?? '') : `${finding.file}${finding.line === undefined ? '' : `:${finding.line}:${finding.column ?? 1}`}`;
+  const place =
+    finding.file === undefined
+      ? (finding.path ?? '')
+      : `${finding.file}${finding.line === undefined ? '' : `:${finding.line}:${finding.column ?? 1}`}`;
   const code = out.style(finding.level === 'error' ? 'red' : 'yellow', finding.code);
   const lines = [`${out.style('bold', printable(place === '' ? '/' : place))}  ${code}  ${printable(finding.message)}`];
   const source = files.find((file) => file.path === finding.file)?.text.split(/\r?\n/)[(finding.line ?? 0) - 1];
@@ -156,7 +189,9 @@ function show(ctx: Context, finding: Finding, files: readonly SourceFile[]): str
     const excerpt = printable(source.slice(from, from + 120)).replaceAll('\t', ' ');
     const gutter = String(finding.line);
     lines.push(`  ${out.style('dim', `${gutter} |`)} ${excerpt}`);
-    lines.push(`  ${' '.repeat(gutter.length)} ${out.style('dim', '|')} ${' '.repeat(column - 1 - from)}${out.style('red', '^')}`);
+    lines.push(
+      `  ${' '.repeat(gutter.length)} ${out.style('dim', '|')} ${' '.repeat(column - 1 - from)}${out.style('red', '^')}`,
+    );
   }
   const about = finding.name === undefined ? finding.path : `${finding.name} ${finding.path ?? ''}`.trim();
   if (about !== undefined && about !== '' && finding.file !== undefined) lines.push(`  in ${printable(about)}`);

@@ -35,7 +35,12 @@ async function view(ctx: Context): Promise<View> {
     const loaded = requireLoaded(ctx.syncFile().airDir, ctx.root, config.world.require_policy);
     ctx.out.notice('this world has not run yet: these are the definitions of its folder');
     const nodes = new Map(loaded.objects.map((object) => [hashText(object.hash), object.bytes]));
-    return { rows: rowsOf(loaded.catalog), meta: undefined, node: (hash) => nodes.get(hashText(hash)), close: async () => {} };
+    return {
+      rows: rowsOf(loaded.catalog),
+      meta: undefined,
+      node: (hash) => nodes.get(hashText(hash)),
+      close: async () => {},
+    };
   }
   const reader = await Reader.open(ctx);
   try {
@@ -50,13 +55,26 @@ async function view(ctx: Context): Promise<View> {
 function rowsOf(catalog: Catalog): Row[] {
   const rows: Row[] = [
     ...[...catalog.schemas].map(([name, { hash }]): Row => ({ kind: 'schema', name, hash, facts: {} })),
-    ...[...catalog.modules].map(([name, { hash, def }]): Row => ({ kind: 'module', name, hash, facts: { module_kind: def.moduleKind } })),
-    ...[...catalog.plans].map(([name, { hash, def }]): Row => ({ kind: 'plan', name, hash, facts: { plan_steps: def.steps.length } })),
-    ...[...catalog.effects.values()].map(
-      ({ hash, def }): Row => ({ kind: 'effect', name: def.name, hash, facts: { cap_type: def.capType, params_schema: def.paramsSchema, receipt_schema: def.receiptSchema } }),
+    ...[...catalog.modules].map(
+      ([name, { hash, def }]): Row => ({ kind: 'module', name, hash, facts: { module_kind: def.moduleKind } }),
     ),
-    ...[...catalog.caps].map(([name, { hash, def }]): Row => ({ kind: 'cap', name, hash, facts: { cap_type: def.capType } })),
-    ...[...catalog.policies].map(([name, { hash, def }]): Row => ({ kind: 'policy', name, hash, facts: { policy_rules: def.rules.length } })),
+    ...[...catalog.plans].map(
+      ([name, { hash, def }]): Row => ({ kind: 'plan', name, hash, facts: { plan_steps: def.steps.length } }),
+    ),
+    ...[...catalog.effects.values()].map(
+      ({ hash, def }): Row => ({
+        kind: 'effect',
+        name: def.name,
+        hash,
+        facts: { cap_type: def.capType, params_schema: def.paramsSchema, receipt_schema: def.receiptSchema },
+      }),
+    ),
+    ...[...catalog.caps].map(
+      ([name, { hash, def }]): Row => ({ kind: 'cap', name, hash, facts: { cap_type: def.capType } }),
+    ),
+    ...[...catalog.policies].map(
+      ([name, { hash, def }]): Row => ({ kind: 'policy', name, hash, facts: { policy_rules: def.rules.length } }),
+    ),
     ...catalog.secrets.map((secret): Row => ({ kind: 'secret', name: secret.name, hash: undefined, facts: {} })),
   ];
   return rows.sort((a, b) => compareUtf8(a.name, b.name) || KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind));
@@ -64,10 +82,15 @@ function rowsOf(catalog: Catalog): Row[] {
 
 function readKinds(given: readonly string[]): ReadonlySet<Kind> {
   return new Set(
-    given.flatMap((text) => text.split(',')).map((text) => {
-      const bare = text.trim().replace(/^def/, '');
-      return KINDS.find((kind) => kind === bare) ?? stop('invalid_request', `there is no kind "${text}"`, { hint: didYouMean(text, KINDS) });
-    }),
+    given
+      .flatMap((text) => text.split(','))
+      .map((text) => {
+        const bare = text.trim().replace(/^def/, '');
+        return (
+          KINDS.find((kind) => kind === bare) ??
+          stop('invalid_request', `there is no kind "${text}"`, { hint: didYouMean(text, KINDS) })
+        );
+      }),
   );
 }
 
@@ -77,7 +100,10 @@ function isAlwaysThere(row: Row): boolean {
 }
 
 /** `worldline defs ls`. What every world has is listed only when a prefix asks for it. */
-export async function listDefs(ctx: Context, flags: { readonly kind: readonly string[]; readonly prefix?: string }): Promise<void> {
+export async function listDefs(
+  ctx: Context,
+  flags: { readonly kind: readonly string[]; readonly prefix?: string },
+): Promise<void> {
   const kinds = readKinds(flags.kind);
   const world = await view(ctx);
   try {
@@ -91,7 +117,14 @@ export async function listDefs(ctx: Context, flags: { readonly kind: readonly st
         ['KIND', 'NAME', 'HASH'],
         rows.map((row) => [row.kind, row.name, row.hash === undefined ? '' : hashText(row.hash)]),
       ),
-      { defs: rows.map((row) => ({ kind: row.kind, name: row.name, hash: row.hash === undefined ? undefined : hashText(row.hash), ...row.facts })) },
+      {
+        defs: rows.map((row) => ({
+          kind: row.kind,
+          name: row.name,
+          hash: row.hash === undefined ? undefined : hashText(row.hash),
+          ...row.facts,
+        })),
+      },
       world.meta,
     );
   } finally {
@@ -109,7 +142,9 @@ export async function getDef(ctx: Context, name: string, flags: { readonly kind:
       .sort((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind))[0];
     if (row === undefined) {
       const names = world.rows.map((one) => one.name);
-      return stop('def.missing', `there is no ${kinds.size === 0 ? 'definition' : [...kinds].join(' or ')} ${name}`, { hint: didYouMean(name, names) ?? 'worldline defs ls shows them' });
+      return stop('def.missing', `there is no ${kinds.size === 0 ? 'definition' : [...kinds].join(' or ')} ${name}`, {
+        hint: didYouMean(name, names) ?? 'worldline defs ls shows them',
+      });
     }
     const hash = row.hash === undefined ? undefined : hashText(row.hash);
     const node = nodeJson(world, row);
@@ -120,21 +155,34 @@ export async function getDef(ctx: Context, name: string, flags: { readonly kind:
 }
 
 function nodeJson(world: View, row: Row): Json {
-  if (row.hash === undefined) return stop('def.missing', `${row.name} is written in the manifest and has no node of its own`);
+  if (row.hash === undefined)
+    return stop('def.missing', `${row.name} is written in the manifest and has no node of its own`);
   const bytes = world.node(row.hash);
   if (bytes !== undefined) {
     const decoded = decode(bytes);
     if (decoded.ok) return decoded.value as Json;
   }
   const builtin = builtinNode(row.name, row.kind);
-  return builtin ?? stop('store.not_found', `the store lacks ${row.name} (${hashText(row.hash)})`, { hint: '"worldline journal verify" tells what else is missing' });
+  return (
+    builtin ??
+    stop('store.not_found', `the store lacks ${row.name} (${hashText(row.hash)})`, {
+      hint: '"worldline journal verify" tells what else is missing',
+    })
+  );
 }
 
 function builtinNode(name: string, kind: Kind): Json | undefined {
-  const nodes: ReadonlyMap<string, unknown> | undefined = { schema: BUILTINS.schemas, effect: BUILTINS.effects, cap: BUILTINS.caps, module: BUILTINS.modules, plan: undefined, policy: undefined, secret: undefined }[kind];
+  const nodes: ReadonlyMap<string, unknown> | undefined = {
+    schema: BUILTINS.schemas,
+    effect: BUILTINS.effects,
+    cap: BUILTINS.caps,
+    module: BUILTINS.modules,
+    plan: undefined,
+    policy: undefined,
+    secret: undefined,
+  }[kind];
   const node = (nodes?.get(name) as { readonly node?: Json } | undefined)?.node;
   if (node === undefined) return undefined;
   const copy = parseJson(printJson(node));
   return copy.ok ? copy.value : undefined;
 }
-

@@ -1,4 +1,4 @@
-import { type Json, isJsonArray, isJsonObject } from '@worldline/air';
+import { isJsonArray, isJsonObject, type Json } from '@worldline/air';
 import { encode, fromBase64 } from '@worldline/canon';
 import { ingressId, submitting } from '../access.ts';
 import type { Context } from '../context.ts';
@@ -15,7 +15,12 @@ export interface EventFlags {
 
 /** `worldline event send`. */
 export async function sendEvent(ctx: Context, schema: string, value: string, flags: EventFlags): Promise<void> {
-  const request = { schema, value: { json: readJson(value, '<value>', ctx.cwd) }, key: readKey(ctx, flags), ingressId: ingressId(flags.idempotencyKey) };
+  const request = {
+    schema,
+    value: { json: readJson(value, '<value>', ctx.cwd) },
+    key: readKey(ctx, flags),
+    ingressId: ingressId(flags.idempotencyKey),
+  };
   await submitting(ctx, async (access) => {
     const answer = await access.submit({ kind: 'event', request }, flags.wait);
     if (answer.state === 'accepted') {
@@ -24,7 +29,11 @@ export async function sendEvent(ctx: Context, schema: string, value: string, fla
     }
     const { eventHash, firstSeq, lastSeq, duplicate } = answer;
     if (duplicate) ctx.out.notice('this event was submitted before; this is its first answer');
-    ctx.out.answer([`${eventHash ?? ''} #${firstSeq}..#${lastSeq}`.trim()], { event_hash: eventHash, first_seq: firstSeq, last_seq: lastSeq, duplicate }, await access.meta());
+    ctx.out.answer(
+      [`${eventHash ?? ''} #${firstSeq}..#${lastSeq}`.trim()],
+      { event_hash: eventHash, first_seq: firstSeq, last_seq: lastSeq, duplicate },
+      await access.meta(),
+    );
   });
 }
 

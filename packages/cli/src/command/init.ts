@@ -1,6 +1,6 @@
-import { existsSync, lstatSync, type Stats, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createInterface } from 'node:readline/promises';
+import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, type Stats, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 import type { Context } from '../context.ts';
 import { stop } from '../failure.ts';
@@ -20,8 +20,10 @@ const LATER = ['counter', 'agent'];
 /** `worldline init [path]` (`host.md` §12.2): a world folder from a template. */
 export async function init(ctx: Context, path: string | undefined, flags: InitFlags): Promise<void> {
   const { template } = flags;
-  if (LATER.includes(template)) stop('unsupported', `not supported yet: template "${template}"`, { hint: `use one of: ${TEMPLATES.join(', ')}` });
-  if (!TEMPLATES.includes(template)) stop('invalid_request', `there is no template "${template}"`, { hint: didYouMean(template, TEMPLATES) });
+  if (LATER.includes(template))
+    stop('unsupported', `not supported yet: template "${template}"`, { hint: `use one of: ${TEMPLATES.join(', ')}` });
+  if (!TEMPLATES.includes(template))
+    stop('invalid_request', `there is no template "${template}"`, { hint: didYouMean(template, TEMPLATES) });
   const given = path ?? ctx.flags.world ?? '.';
   const root = resolve(ctx.cwd, given);
   const source = fileURLToPath(new URL(`../../templates/${template}/`, import.meta.url));
@@ -41,7 +43,9 @@ export async function init(ctx: Context, path: string | undefined, flags: InitFl
       makeFolder(dirname(target));
       writeFileSync(target, readFileSync(from));
     } catch (error) {
-      stop('host_error', `${name} cannot be written: ${(error as Error).message}`, { hint: 'check the folder’s permissions' });
+      stop('host_error', `${name} cannot be written: ${(error as Error).message}`, {
+        hint: 'check the folder’s permissions',
+      });
     }
     return { path: name, status: present ? 'overwritten' : 'created' };
   });
@@ -64,13 +68,21 @@ function filesBelow(folder: string): string[] {
     .sort();
 }
 
-function refuseObstacles(root: string, given: string, plan: readonly { readonly name: string; readonly target: string }[]): void {
+function refuseObstacles(
+  root: string,
+  given: string,
+  plan: readonly { readonly name: string; readonly target: string }[],
+): void {
   for (let folder = root; ; folder = dirname(folder)) {
     if (entryAt(folder) !== undefined) {
       if (!isFolder(folder)) {
-        stop('invalid_request', folder === root ? `${given} is not a folder` : `${folder} is not a folder, so ${given} cannot be made`, {
-          hint: 'name another folder',
-        });
+        stop(
+          'invalid_request',
+          folder === root ? `${given} is not a folder` : `${folder} is not a folder, so ${given} cannot be made`,
+          {
+            hint: 'name another folder',
+          },
+        );
       }
       break;
     }
@@ -78,9 +90,13 @@ function refuseObstacles(root: string, given: string, plan: readonly { readonly 
   }
   for (const { name, target } of plan) {
     const stat = entryAt(target);
-    if (stat !== undefined && !stat.isFile()) stop('invalid_request', `${name} exists and is not a file`, { hint: 'move it away first' });
+    if (stat !== undefined && !stat.isFile())
+      stop('invalid_request', `${name} exists and is not a file`, { hint: 'move it away first' });
     const parent = entryAt(dirname(target));
-    if (parent !== undefined && !parent.isDirectory()) stop('invalid_request', `${relative(root, dirname(target))} exists and is not a folder`, { hint: 'move it away first' });
+    if (parent !== undefined && !parent.isDirectory())
+      stop('invalid_request', `${relative(root, dirname(target))} exists and is not a folder`, {
+        hint: 'move it away first',
+      });
   }
 }
 
@@ -105,9 +121,15 @@ async function forget(ctx: Context, root: string, yes: boolean): Promise<void> {
   }
   if (!yes) {
     const name = basename(root);
-    if (process.stdin.isTTY !== true || ctx.out.json) stop('invalid_request', '--fresh deletes the journal and all state of this world', { hint: 'confirm with --yes' });
+    if (process.stdin.isTTY !== true || ctx.out.json)
+      stop('invalid_request', '--fresh deletes the journal and all state of this world', {
+        hint: 'confirm with --yes',
+      });
     const prompt = createInterface({ input: process.stdin, output: process.stderr });
-    const typed = await prompt.question(`This deletes the journal and all state of "${name}". Type its name to go on: `, { signal: ctx.interrupted });
+    const typed = await prompt.question(
+      `This deletes the journal and all state of "${name}". Type its name to go on: `,
+      { signal: ctx.interrupted },
+    );
     prompt.close();
     if (typed.trim() !== name) stop('invalid_request', 'that is not the name of this world; nothing was deleted');
   }

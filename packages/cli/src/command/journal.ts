@@ -29,7 +29,11 @@ const KINDS = [
   'baseline',
   'custom',
 ];
-const SHORT: Readonly<Record<string, string>> = { event: 'domain_event', intent: 'effect_intent', receipt: 'effect_receipt' };
+const SHORT: Readonly<Record<string, string>> = {
+  event: 'domain_event',
+  intent: 'effect_intent',
+  receipt: 'effect_receipt',
+};
 const MAX_LIMIT = 1_000_000;
 
 export async function journalHead(ctx: Context): Promise<void> {
@@ -51,7 +55,10 @@ export interface TailFlags {
 export async function journalTail(ctx: Context, flags: TailFlags): Promise<void> {
   const kinds = readKinds(flags.kinds);
   if (flags.limit > MAX_LIMIT) stop('invalid_request', `--limit is at most ${MAX_LIMIT}`);
-  if (flags.follow === true && flags.out !== undefined) stop('invalid_request', '--follow writes to standard output only', { hint: 'leave out --out, or redirect the output' });
+  if (flags.follow === true && flags.out !== undefined)
+    stop('invalid_request', '--follow writes to standard output only', {
+      hint: 'leave out --out, or redirect the output',
+    });
   const reader = await Reader.open(ctx);
   try {
     const wanted = (entry: Entry) => kinds.size === 0 || kinds.has(entry.record.record_kind);
@@ -138,7 +145,8 @@ function entryJson(entry: Entry, types: Types): { readonly [key: string]: Data }
 async function typesOf(reader: Reader, entries: readonly Entry[]): Promise<Types> {
   const catalog = await reader.catalog();
   const kinds = new Map<string, string>();
-  for (const { record } of entries) if (record.record_kind === 'effect_intent') kinds.set(toHex(record.intent_hash), record.kind);
+  for (const { record } of entries)
+    if (record.record_kind === 'effect_intent') kinds.set(toHex(record.intent_hash), record.kind);
   for (const { record } of entries) {
     if (record.record_kind !== 'effect_receipt' || kinds.has(toHex(record.intent_hash))) continue;
     const intent = await reader.recordAt(record.emission_seq);
@@ -156,7 +164,10 @@ function readKinds(list: string | undefined): ReadonlySet<string> {
       .filter((text) => text !== '')
       .map((text) => {
         const kind = SHORT[text] ?? text;
-        if (!KINDS.includes(kind)) stop('invalid_request', `there is no record kind "${text}"`, { hint: didYouMean(text, [...KINDS, ...Object.keys(SHORT)]) ?? `known: ${KINDS.join(', ')}` });
+        if (!KINDS.includes(kind))
+          stop('invalid_request', `there is no record kind "${text}"`, {
+            hint: didYouMean(text, [...KINDS, ...Object.keys(SHORT)]) ?? `known: ${KINDS.join(', ')}`,
+          });
         return kind;
       }),
   );
@@ -183,19 +194,29 @@ export async function journalVerify(ctx: Context, flags: { readonly signatures?:
     let receiptKeys: Parameters<typeof verifyJournal>[0]['receiptKeys'];
     if (flags.signatures === true) {
       const { receipts } = await ensureKeys((await ctx.folder()).keys);
-      receiptKeys = [{ keyId: receipts.keyId, alg: 'ed25519', key: receipts.publicKey }, ...config.receipts.trustedKeys];
+      receiptKeys = [
+        { keyId: receipts.keyId, alg: 'ed25519', key: receipts.publicKey },
+        ...config.receipts.trustedKeys,
+      ];
     }
     const verified = await verifyJournal({ store: reader.store, worldId: reader.row.worldId, receiptKeys });
     if (!verified.ok) return stopWith(verified.failure);
     const { entries, batches, receiptsVerified, problems } = verified.value;
     const human = [
       `${counted(entries, 'entry', 'entries')} in ${counted(batches, 'batch', 'batches')}${flags.signatures === true ? `, ${counted(receiptsVerified, 'signature')} verified` : ''}`,
-      problems.length === 0 ? ctx.out.style('bold', 'no problems') : ctx.out.style('red', counted(problems.length, 'problem')),
+      problems.length === 0
+        ? ctx.out.style('bold', 'no problems')
+        : ctx.out.style('red', counted(problems.length, 'problem')),
       ...problems.map((problem) => printable(`#${problem.seq} ${problem.code}  ${problem.message}`)),
     ];
     ctx.out.answer(
       human,
-      { entries, batches, ...(flags.signatures === true ? { receipts_verified: receiptsVerified } : {}), problems: problems.map((problem) => ({ ...problem })) },
+      {
+        entries,
+        batches,
+        ...(flags.signatures === true ? { receipts_verified: receiptsVerified } : {}),
+        problems: problems.map((problem) => ({ ...problem })),
+      },
       await reader.meta(),
     );
     if (problems.length > 0) process.exitCode = EXIT.check;

@@ -24,7 +24,8 @@ export async function startPlan(ctx: Context, plan: string, input: string, flags
   const request: PlanStartRequest = {
     plan,
     input: { json: readJson(input, '<input>', ctx.cwd) },
-    correlation: flags.correlation === undefined ? undefined : { json: readJson(flags.correlation, '--correlation', ctx.cwd) },
+    correlation:
+      flags.correlation === undefined ? undefined : { json: readJson(flags.correlation, '--correlation', ctx.cwd) },
     bindLocals: flags.bind === undefined ? undefined : readBind(readJson(flags.bind, '--bind', ctx.cwd)),
     ingressId: ingressId(flags.idempotencyKey),
   };
@@ -42,7 +43,13 @@ export async function startPlan(ctx: Context, plan: string, input: string, flags
       return;
     }
     const run = await access.ended(planId, firstSeq);
-    ctx.out.answer([`${planId} ${run.status}${run.error_code === undefined ? '' : ` [${run.error_code}] ${printable(run.message ?? '')}`}`], { ...data, run: await endedJson(run, access) }, await access.meta());
+    ctx.out.answer(
+      [
+        `${planId} ${run.status}${run.error_code === undefined ? '' : ` [${run.error_code}] ${printable(run.message ?? '')}`}`,
+      ],
+      { ...data, run: await endedJson(run, access) },
+      await access.meta(),
+    );
   });
 }
 
@@ -106,13 +113,32 @@ export async function getPlan(ctx: Context, id: number): Promise<void> {
     if (instance !== undefined) {
       const run = liveRun(instance, kernel);
       const steps = stepStates(instance, kernel);
-      ctx.out.answer([...head(run), '', ...table(['STEP', 'OP', 'STATE'], steps.map((step) => [step.id, step.op, step.state]))], { ...runJson(run), steps: steps.map((step) => ({ ...step })) }, await reader.meta());
+      ctx.out.answer(
+        [
+          ...head(run),
+          '',
+          ...table(
+            ['STEP', 'OP', 'STATE'],
+            steps.map((step) => [step.id, step.op, step.state]),
+          ),
+        ],
+        { ...runJson(run), steps: steps.map((step) => ({ ...step })) },
+        await reader.meta(),
+      );
       return;
     }
     const { run, result, cause } = await endedDetails(reader, id);
     ctx.out.answer(
-      [...head(run), ...(result === undefined ? [] : [`result       ${brief(result, 2_000)}`]), ...(cause === undefined ? [] : [`error        ${brief(cause, 2_000)}`])],
-      { ...runJson(run), ...(result === undefined ? {} : { result }), ...(cause === undefined ? {} : { error: cause }) },
+      [
+        ...head(run),
+        ...(result === undefined ? [] : [`result       ${brief(result, 2_000)}`]),
+        ...(cause === undefined ? [] : [`error        ${brief(cause, 2_000)}`]),
+      ],
+      {
+        ...runJson(run),
+        ...(result === undefined ? {} : { result }),
+        ...(cause === undefined ? {} : { error: cause }),
+      },
       await reader.meta(),
     );
   });
@@ -135,7 +161,10 @@ function head(run: RunView): string[] {
   return lines.map(([name, text]) => `${name!.padEnd(12)} ${printable(text!)}`);
 }
 
-async function endedDetails(reader: Reader, id: number): Promise<{ readonly run: RunView; readonly result: Json | undefined; readonly cause: Json | undefined }> {
+async function endedDetails(
+  reader: Reader,
+  id: number,
+): Promise<{ readonly run: RunView; readonly result: Json | undefined; readonly cause: Json | undefined }> {
   let result: Json | undefined;
   for await (const { seq, record } of reader.entriesBackwards()) {
     // `plan_result` stands directly behind `plan_ended`, so backwards it comes first.
@@ -154,11 +183,18 @@ async function endedDetails(reader: Reader, id: number): Promise<{ readonly run:
 }
 
 /** `worldline plans cancel <id>`. */
-export async function cancelPlan(ctx: Context, id: number, flags: { readonly reason: string; readonly yes?: boolean }): Promise<void> {
+export async function cancelPlan(
+  ctx: Context,
+  id: number,
+  flags: { readonly reason: string; readonly yes?: boolean },
+): Promise<void> {
   if (flags.yes !== true) {
-    if (process.stdin.isTTY !== true || ctx.out.json) stop('invalid_request', 'cancelling a run cannot be undone', { hint: 'confirm with --yes' });
+    if (process.stdin.isTTY !== true || ctx.out.json)
+      stop('invalid_request', 'cancelling a run cannot be undone', { hint: 'confirm with --yes' });
     const prompt = createInterface({ input: process.stdin, output: process.stderr });
-    const typed = await prompt.question(`Cancel plan ${id}? Requests already sent are not taken back. [y/N] `, { signal: ctx.interrupted });
+    const typed = await prompt.question(`Cancel plan ${id}? Requests already sent are not taken back. [y/N] `, {
+      signal: ctx.interrupted,
+    });
     prompt.close();
     if (!/^y(es)?$/i.test(typed.trim())) stop('invalid_request', 'not confirmed; nothing was cancelled');
   }
@@ -166,9 +202,11 @@ export async function cancelPlan(ctx: Context, id: number, flags: { readonly rea
     const reader = await Reader.over(access.store, (await requireIdentity(ctx)).world_id);
     // The kernel knows live runs only; whether this one ever was is for the journal to say.
     if (id >= (await reader.kernel()).nextPlanId) unknown(id);
-    const answer = await access.submit({ kind: 'cancel', request: { planId: id, reason: flags.reason, actor: operator() } }, 'applied');
+    const answer = await access.submit(
+      { kind: 'cancel', request: { planId: id, reason: flags.reason, actor: operator() } },
+      'applied',
+    );
     if (answer.state === 'accepted') ctx.out.answer(['accepted'], { ingress_id: answer.ingressId });
     else ctx.out.answer(['cancelled'], { first_seq: answer.firstSeq, last_seq: answer.lastSeq }, await access.meta());
   });
 }
-

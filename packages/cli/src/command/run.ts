@@ -25,13 +25,18 @@ export interface RunFlags {
 /** `worldline run` (`host.md` §7, §12.2). */
 export async function run(ctx: Context, flags: RunFlags): Promise<void> {
   if (flags.wait === true && flags.batch !== true) {
-    stop('invalid_request', '--wait goes with --batch', { hint: 'without --batch the world runs until it is stopped anyway' });
+    stop('invalid_request', '--wait goes with --batch', {
+      hint: 'without --batch the world runs until it is stopped anyway',
+    });
   }
   const config = await ctx.config();
   const log =
     flags.batch === true
       ? noticeLogger(ctx)
-      : streamLogger((line) => process.stderr.write(line), { level: flags.logLevel ?? config.log.level, json: flags.logJson ?? config.log.json });
+      : streamLogger((line) => process.stderr.write(line), {
+          level: flags.logLevel ?? config.log.level,
+          json: flags.logJson ?? config.log.json,
+        });
   await writing(ctx, async ({ store, identity }) => {
     if ((await runningWorld(ctx, store, identity)) === 'daemon') return await alreadyRunning(ctx, flags, identity);
     await tellDifferences(ctx, store, identity, log);
@@ -55,7 +60,9 @@ async function tellDifferences(ctx: Context, store: Store, identity: WorldIdenti
   const reader = await Reader.over(store, identity.world_id);
   const config = await ctx.config();
   if (!bytesEqual(sha256(encodeConfig(config.world)), reader.row.configHash)) {
-    log.warn('the "world" settings of worldline.host.json are not those that this world was created with; the journaled ones hold');
+    log.warn(
+      'the "world" settings of worldline.host.json are not those that this world was created with; the journaled ones hold',
+    );
   }
   const manifest = folderManifest(ctx);
   if (manifest !== undefined && manifest !== hashText((await reader.catalog()).manifestHash)) {
@@ -108,21 +115,27 @@ async function batch(ctx: Context, opened: RunningWorld, flags: RunFlags, store:
   });
   // Waiting for people takes as long as it takes, unless somebody said how long.
   const limit = flags.wait === true && !timeoutGiven ? undefined : timeoutMs;
-  const rested = await interruptible(world.runBatch({ wait: flags.wait, timeoutMs: limit }), ctx.interrupted).catch(() => undefined);
+  const rested = await interruptible(world.runBatch({ wait: flags.wait, timeoutMs: limit }), ctx.interrupted).catch(
+    () => undefined,
+  );
   const { livePlans, waiting } = await world.status();
   await opened.close(rested?.ok === true ? {} : { graceMs: 0 });
   if (rested === undefined) throw ctx.interrupted.reason;
   if (!rested.ok) {
     if (rested.failure.code !== 'timeout') return stopWith(rested.failure);
     if (flags.wait === true) {
-      stop('timeout', `${counted(livePlans, 'plan')} had not ended after ${timeoutMs} ms`, { hint: 'see "worldline plans ls --live"; nothing is lost, the next run goes on' });
+      stop('timeout', `${counted(livePlans, 'plan')} had not ended after ${timeoutMs} ms`, {
+        hint: 'see "worldline plans ls --live"; nothing is lost, the next run goes on',
+      });
     }
     ctx.out.notice(`effects were still running after ${timeoutMs} ms; the next run goes on with them`);
   }
   const meta = await (await Reader.over(store, world.worldId)).meta();
   const rest = waitingText(waiting);
   ctx.out.answer(
-    [`${counted(counts.effects, 'effect')}, ${counted(counts.receipts, 'receipt')}; ${rest === undefined ? 'nothing is waited for' : `waiting for ${rest}`}`],
+    [
+      `${counted(counts.effects, 'effect')}, ${counted(counts.receipts, 'receipt')}; ${rest === undefined ? 'nothing is waited for' : `waiting for ${rest}`}`,
+    ],
     { ...counts, waiting: { ...waiting } },
     meta,
   );

@@ -17,7 +17,15 @@ export async function status(ctx: Context): Promise<void> {
   if (identity.value === undefined) {
     const { airDir } = ctx.syncFile();
     ctx.out.answer(
-      [...lines([['folder', ctx.root], ['world', 'not created yet'], ['definitions', existsSync(airDir) ? shown(airDir, ctx.root) : 'none']]), '', 'create it with "worldline run"'],
+      [
+        ...lines([
+          ['folder', ctx.root],
+          ['world', 'not created yet'],
+          ['definitions', existsSync(airDir) ? shown(airDir, ctx.root) : 'none'],
+        ]),
+        '',
+        'create it with "worldline run"',
+      ],
       { world: ctx.root, created: false },
     );
     return;
@@ -42,10 +50,23 @@ export async function status(ctx: Context): Promise<void> {
       ['status', reader.row.status],
       ['manifest', meta.manifest_hash],
       ['height', String(reader.height)],
-      ['running', daemon === undefined ? 'no' : `${daemon.mode === 'daemon' ? 'yes' : 'for a moment'}, process ${daemon.pid}`],
+      [
+        'running',
+        daemon === undefined ? 'no' : `${daemon.mode === 'daemon' ? 'yes' : 'for a moment'}, process ${daemon.pid}`,
+      ],
       ['plans', `${kernel.liveCount} live of ${kernel.nextPlanId}`],
-      ['waits', Object.entries(waits).map(([what, n]) => `${n} ${n === 1 ? what.slice(0, -1) : what}`).join(', ')],
-      ['effects', kinds.length === 0 ? 'none' : kinds.map((kind) => (missing.includes(kind) ? `${kind} (no adapter)` : kind)).join(', ')],
+      [
+        'waits',
+        Object.entries(waits)
+          .map(([what, n]) => `${n} ${n === 1 ? what.slice(0, -1) : what}`)
+          .join(', '),
+      ],
+      [
+        'effects',
+        kinds.length === 0
+          ? 'none'
+          : kinds.map((kind) => (missing.includes(kind) ? `${kind} (no adapter)` : kind)).join(', '),
+      ],
     ]);
     const data: Data = {
       world: ctx.root,

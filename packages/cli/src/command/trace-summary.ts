@@ -21,9 +21,16 @@ export async function traceSummary(ctx: Context, flags: SummaryFlags): Promise<v
   if (to !== undefined && to < from) stop('invalid_request', `--to ${to} lies before --from ${from}`);
   await reading(ctx, async (reader) => {
     const fold = new SummaryFold({ plan: flags.plan, instances: flags.instances === true, from, to });
-    for await (const batch of reader.batches(from, to === undefined ? reader.height : Math.min(reader.height, to + 1))) {
+    for await (const batch of reader.batches(
+      from,
+      to === undefined ? reader.height : Math.min(reader.height, to + 1),
+    )) {
       const entries = entriesOf(batch);
-      fold.add({ firstSeq: batch.firstSeq, logicalNowNs: entries[0]?.stamp?.logicalNowNs, records: entries.map((entry) => entry.record) });
+      fold.add({
+        firstSeq: batch.firstSeq,
+        logicalNowNs: entries[0]?.stamp?.logicalNowNs,
+        records: entries.map((entry) => entry.record),
+      });
     }
     const summary = fold.finish();
     if (flags.out !== undefined) {
