@@ -64,9 +64,8 @@ export function appendBatches(tx: Tx, world: WriteWorld, batches: readonly Batch
     for (const row of batch.timers) insertTimer(tx, w, row);
     added += batch.emitted.length + batch.timers.length;
     for (const seq of batch.settled) {
-      if (sql.run('DELETE FROM outbox WHERE w = ? AND emission_seq = ?', w, seq) === 0) {
-        sql.run('DELETE FROM timers WHERE w = ? AND emission_seq = ?', w, seq);
-      }
+      sql.run('DELETE FROM outbox WHERE w = ? AND emission_seq = ?', w, seq);
+      sql.run('DELETE FROM timers WHERE w = ? AND emission_seq = ?', w, seq);
     }
     for (const row of batch.released) release(tx, w, row);
     if (batch.index !== undefined) applyIndex(tx, w, batch.index);

@@ -1,0 +1,36 @@
+import { deepStrictEqual } from 'node:assert';
+import { unwrap } from '@worldline/canon';
+import type { Store } from '@worldline/ports';
+import { memoryStore, runStoreScript, storeScript, VirtualClock } from '@worldline/testkit';
+import fc from 'fast-check';
+import { afterAll, beforeAll, test } from 'vitest';
+import { openSqliteStore } from '../src/index.ts';
+import { temporaryFolder } from './harness.ts';
+
+const folder = temporaryFolder();
+const clock = new VirtualClock();
+let store: Store;
+
+beforeAll(async () => {
+  store = unwrap(await openSqliteStore(folder.dir, { clock }));
+});
+
+afterAll(async () => {
+  await store.close();
+  folder.remove();
+});
+
+test('given the same calls, SQLite and the model give the same answers and hold the same state (§14)', async () => {
+  const modelClock = new VirtualClock();
+  const model = memoryStore({ clock: modelClock });
+  let worlds = 0;
+  await fc.assert(
+    fc.asyncProperty(storeScript(), async (script) => {
+      const worldId = `world ${++worlds}`;
+      const expected = await runStoreScript(model, modelClock, worldId, script);
+      const actual = await runStoreScript(store, clock, worldId, script);
+      deepStrictEqual(actual, expected);
+    }),
+    { numRuns: Number(process.env['WORLDLINE_RUNS'] ?? 60) },
+  );
+});
