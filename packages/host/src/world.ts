@@ -598,6 +598,7 @@ export class World {
   async runBatch(options: RunBatchOptions = {}): Promise<Answer<BatchReport>> {
     const endMs = options.timeoutMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + options.timeoutMs;
     const { inbox, loop, dispatcher } = this.#machinery;
+    const late = refuse('timeout', 'the world did not come to rest in time', { hint: 'It goes on from here at the next start.' });
     for (;;) {
       const leftMs = endMs - performance.now();
       const inTime = await within(leftMs, async () => {
@@ -606,13 +607,14 @@ export class World {
         await dispatcher.idle();
       });
       if (this.#failure !== undefined) return { ok: false, failure: this.#failure };
-      if (!inTime) return refuse('timeout', 'the world did not come to rest in time', { hint: 'It goes on from here at the next start.' });
+      if (!inTime) return late;
       const isIdle = loop.isIdle && inbox.length === 0 && dispatcher.busyCount === 0 && !dispatcher.mayHaveUnclaimed;
       if (isIdle) {
         const report = await this.read((kernel) => ({ idle: true, waiting: this.#waiting(kernel), livePlans: kernel.liveCount }));
         if (options.wait !== true || report.livePlans === 0) return ok(report);
       }
-      if (!isIdle || options.wait === true) await within(Math.min(endMs - performance.now(), 1_000), () => this.#nextChange());
+      if (performance.now() >= endMs) return late;
+      await within(Math.min(endMs - performance.now(), 1_000), () => this.#nextChange());
     }
   }
 

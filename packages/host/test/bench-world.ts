@@ -102,7 +102,7 @@ export const NODES: readonly Node[] = [
     name: 't/nap@1',
     input: 't/Job@1',
     steps: [
-      emit('nap', 'timer.set', 'cap_timer', 'h', { deliver_at_ns: { op: 'get', args: [ref('@plan.input.ns'), { nat: 0 }] } }),
+      emit('nap', 'timer.set', 'cap_timer', 'h', { deliver_at_ns: ref('@plan.input.ns') }),
       awaitReceipt('wait', 'h', 'a'),
       raiseDone,
       { id: 'end', op: 'end' },
