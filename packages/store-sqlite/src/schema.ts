@@ -1,5 +1,5 @@
 /**
- * Tables of one universe (`docs/formats/sqlite.md`).
+ * Tables of one universe (`docs/formats/sqlite-store.md`).
  *
  * S1  `batches.id` and `inbox.id` are `world number << 40 | ordinal`: one b-tree per table, appended at the end of each
  *     world's range, no second index to keep. An ordinal never repeats: batches count from 0, inbox items from 1.

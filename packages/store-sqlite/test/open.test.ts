@@ -40,6 +40,13 @@ describe('opening a folder', () => {
     sql.db.close();
   });
 
+  test('the file says what it is and which format it has (docs/formats/sqlite-store.md)', () => {
+    const sql = openForWriting(folder.dir);
+    expect(sql.get('PRAGMA application_id')).toEqual({ application_id: 0x574c5331 });
+    expect(sql.get('PRAGMA user_version')).toEqual({ user_version: 1 });
+    sql.db.close();
+  });
+
   test('makes it, and several may have it open', async () => {
     const dir = join(folder.dir, 'deep', 'down');
     const [a, b] = (await Promise.all([openSqliteStore(dir), openSqliteStore(dir)])).map(unwrap);
