@@ -90,10 +90,7 @@ export async function submitting<T>(ctx: Context, use: (access: Settled) => Prom
           submit: (submission, wait) => access.submit(submission, wait),
         });
       }
-      if (ctx.flags.mode === 'daemon')
-        return stop('unreachable', 'this world is not running', {
-          hint: 'start it with "worldline run", or leave out --mode daemon',
-        });
+      if (ctx.flags.mode === 'daemon') notRunning();
       try {
         const { BatchAccess } = await import('./batch-access.ts');
         const batch = await BatchAccess.open(ctx, store, identity);
@@ -117,6 +114,13 @@ export async function submitting<T>(ctx: Context, use: (access: Settled) => Prom
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     }
+  });
+}
+
+/** @throws CommandError `unreachable`. */
+export function notRunning(): never {
+  stop('unreachable', 'this world is not running', {
+    hint: 'start it with "worldline run", or leave out --mode daemon',
   });
 }
 

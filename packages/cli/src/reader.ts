@@ -48,6 +48,7 @@ export class Reader {
     const { openReadOnly } = await import('./open-store.ts');
     const store = await openReadOnly(await ctx.storeDir());
     try {
+      if (ctx.flags.mode === 'daemon') await requireRunning(ctx, store, identity);
       return await Reader.over(store, identity.world_id);
     } catch (error) {
       await store.close();
@@ -159,6 +160,12 @@ export class Reader {
     this.#kernel = restored.value;
     return restored.value;
   }
+}
+
+/** `--mode daemon`: no answer without a running world. @throws CommandError `unreachable`. */
+async function requireRunning(ctx: Context, store: Store, identity: WorldIdentity): Promise<void> {
+  const { notRunning, runningWorld } = await import('./access.ts');
+  if ((await runningWorld(ctx, store, identity)) !== 'daemon') notRunning();
 }
 
 /** The records of one batch with their sequence numbers. @throws CommandError `journal.corrupt`. */

@@ -1,7 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { Command } from 'commander';
 import { afterAll, describe, expect, test } from 'vitest';
-import { cleanUp, daemon, emptyFolder, worldline, worldOf } from './support.ts';
+import { program } from '../src/program.ts';
+import { cleanUp, daemon, emptyFolder, interrupted, worldline, worldOf } from './support.ts';
 
 /** Commands and the shape of their JSON (host.md §12.2). Tests start the built command: npx tsc -b packages/cli */
 
@@ -438,39 +442,137 @@ describe('beside a running world', () => {
   });
 });
 
-describe('help', () => {
-  test('teaches: every command has examples, and the front page tells the exit codes', async () => {
-    const front = await worldline(['--help']);
-    expect(front.exit).toBe(0);
-    expect(front.stdout).toContain('Exit codes:');
-    for (const command of [
-      'init',
-      'check',
-      'run',
-      'status',
-      'event send',
-      'plans start',
-      'plans ls',
-      'plans get',
-      'plans cancel',
-      'approvals ls',
-      'approvals get',
-      'approvals decide',
-      'journal head',
-      'journal tail',
-      'journal verify',
-      'replay',
-      'trace-summary',
-      'defs ls',
-      'defs get',
-      'blob put',
-      'blob get',
-      'blob stat',
-    ]) {
-      const help = await worldline([...command.split(' '), '--help']);
-      expect(help.exit).toBe(0);
-      expect(help.stdout).toContain('Examples:\n  worldline ');
+describe('interruption (host.md §12.1, exit 130)', () => {
+  test('a command that waits ends with 130, and the world goes on without it', async () => {
+    const world = approvalWorld();
+    const asked = async () => {
+      const list = await worldline(['approvals', 'ls', '--json'], { cwd: world });
+      return list.exit === 0 && list.json().data.approvals.length === 1;
+    };
+    const start = ['plans', 'start', 'ask/ask@1', '{"what": "a thing"}', '--wait', '--json', '--timeout-ms', '600000'];
+    const waiting = await interrupted(start, world, asked);
+    expect(waiting.exit).toBe(130);
+    expect(waiting.json().error.code).toBe('interrupted');
+    expect((await data(world, 'plans', 'get', '0')).data.status).toBe('live');
+    expect((await data(world, 'status')).data.daemon).toBeNull();
+    expect((await data(world, 'replay', '--verify', '--from-genesis')).data.match).toBe(true);
+  });
+
+  test('waiting has its own time limit', async () => {
+    const world = approvalWorld();
+    const start = ['plans', 'start', 'ask/ask@1', '{"what": "a thing"}', '--wait', '--json', '--timeout-ms', '1'];
+    const late = await worldline(start, { cwd: world });
+    expect(late.exit).toBe(8);
+    expect(late.json().error).toMatchObject({
+      code: 'timeout',
+      details: { hint: expect.stringContaining('plans get 0') },
+    });
+    const run = await worldline(['run', '--batch', '--wait', '--timeout-ms', '1', '--json'], { cwd: world });
+    expect([run.exit, run.json().error.code]).toEqual([8, 'timeout']);
+  });
+});
+
+describe('effects through the command', () => {
+  test('a plan calls a real service: the grant, allow_private and a credential from .env all count', async () => {
+    const seen: (string | undefined)[] = [];
+    const server = createServer((incoming, response) => {
+      seen.push(incoming.headers['x-token'] as string | undefined);
+      response.end('the page');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      const world = worldOf('http');
+      const manifest = join(world, 'air/manifest.air.json');
+      const local = readFileSync(manifest, 'utf8')
+        .replace('["example.com"]', '["127.0.0.1"]')
+        .replace('["https"]', '["http"]');
+      writeFileSync(manifest, local);
+      writeFileSync(join(world, '.env'), '# for tests\nTOKEN="s3cret-token"\n');
+      const send = (id: string, path: string) =>
+        data(
+          world,
+          'event',
+          'send',
+          'web/Wanted@1',
+          JSON.stringify({ id, url: `http://127.0.0.1:${port}${path}` }),
+          '--quiet',
+        );
+      const outcome = async (id: string) => {
+        const events = await data(world, 'journal', 'tail', '--kinds', 'event');
+        const found = events.data.entries.find(
+          (entry: { record: { schema: string; value: { id: string } } }) =>
+            entry.record.schema === 'web/Fetched@1' && entry.record.value.id === id,
+        );
+        return found?.record.value.outcome;
+      };
+
+      await send('denied', '/');
+      expect(await outcome('denied')).toEqual({ Failed: null });
+      const receipts = await data(world, 'journal', 'tail', '--kinds', 'receipt');
+      expect(receipts.data.entries[0].record).toMatchObject({
+        status: 'error',
+        error: { code: 'http.address_denied' },
+        payload: { status: 599 },
+      });
+
+      const credentials = [
+        { grant: 'cap_web', origin: `http://127.0.0.1:${port}`, header: 'x-token', binding: 'env:TOKEN' },
+      ];
+      writeFileSync(
+        join(world, 'worldline.host.json'),
+        JSON.stringify({ http: { allow_private: ['127.0.0.1'], credentials } }),
+      );
+      await send('good', '/page');
+      const answered = await outcome('good');
+      expect(answered).toMatchObject({ Answered: { status: 200 } });
+      expect(seen).toEqual(['s3cret-token']);
+      const page = await worldline(['blob', 'get', answered.Answered.body, '--raw'], { cwd: world });
+      expect(page.stdout).toBe('the page');
+      expect((await worldline(['journal', 'tail', '--from', '0', '--json'], { cwd: world })).stdout).not.toContain(
+        's3cret',
+      );
+      expect((await data(world, 'replay', '--verify', '--from-genesis')).data.match).toBe(true);
+    } finally {
+      server.close();
+      server.closeAllConnections();
     }
-    expect((await worldline(['--version'])).stdout).toMatch(/^[0-9]+\.[0-9]+\.[0-9]+\n$/);
+  });
+});
+
+describe('help', () => {
+  function everyCommand(root: Command): Command[] {
+    return root.commands.flatMap((child) => (child.commands.length > 0 ? everyCommand(child) : [child]));
+  }
+
+  function helpOf(command: Command): string {
+    let text = '';
+    command.configureOutput({
+      writeOut: (part) => {
+        text += part;
+      },
+    });
+    command.outputHelp();
+    return text;
+  }
+
+  const root = program(() => async () => {});
+
+  test('teaches: every command has a description and examples, and the front page tells the exit codes', () => {
+    expect(helpOf(root)).toContain('Exit codes:');
+    const commands = everyCommand(root);
+    expect(commands.length).toBeGreaterThan(20);
+    for (const command of commands) {
+      expect(command.description()).not.toBe('');
+      if (command.name() !== 'help') expect(helpOf(command)).toContain('Examples:\n  worldline ');
+    }
+  });
+
+  test('is printed on stdout with exit 0, as is the version', async () => {
+    const help = await worldline(['plans', 'start', '--help']);
+    expect([help.exit, help.stderr]).toEqual([0, '']);
+    expect(help.stdout).toContain('Usage: worldline plans start');
+    const bare = await worldline(['--version']);
+    expect([bare.exit, bare.stdout]).toEqual([0, expect.stringMatching(/^[0-9]+\.[0-9]+\.[0-9]+\n$/)]);
   });
 });

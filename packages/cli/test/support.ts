@@ -52,6 +52,27 @@ export function worldline(args: readonly string[], options: RunOptions = {}): Pr
   });
 }
 
+/** Starts a command and interrupts it once `ready` has found what it waits for. */
+export async function interrupted(
+  args: readonly string[],
+  world: string,
+  ready: () => Promise<boolean>,
+): Promise<Finished> {
+  const child = spawn(process.execPath, [BIN, ...args], { cwd: world, env: environment(), stdio: 'pipe' });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const closed = new Promise<number | null>((resolve) => child.on('close', resolve));
+  while (!(await ready()) && child.exitCode === null);
+  child.kill('SIGINT');
+  const exit = await closed;
+  return { exit, stdout, stderr, json: () => JSON.parse(stdout) };
+}
+
 export interface Daemon {
   readonly pid: number;
   stop(signal?: NodeJS.Signals): Promise<{ readonly exit: number | null; readonly stderr: string }>;

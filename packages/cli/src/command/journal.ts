@@ -131,6 +131,7 @@ async function follow(ctx: Context, first: Reader, from: number, wanted: (entry:
     }
     await pause(200, ctx.interrupted);
   }
+  process.exitCode = EXIT.interrupted;
 }
 
 function show(ctx: Context, entry: Entry, types: Types): void {
