@@ -100,7 +100,9 @@ export function looseItem(value: CborValue, choose: Choose): number[] {
   const items = Array.isArray(value)
     ? (value as readonly CborValue[]).map((item) => looseItem(item, choose))
     : shuffled(
-        value instanceof Map ? [...(value as ReadonlyMap<CborValue, CborValue>)] : Object.entries(value),
+        value instanceof Map
+          ? [...(value as ReadonlyMap<CborValue, CborValue>)]
+          : (Object.entries(value) as [CborValue, CborValue][]),
         choose,
       ).map(([key, member]) => [...looseItem(key, choose), ...looseItem(member as CborValue, choose)]);
   const major = Array.isArray(value) ? 4 : 5;
