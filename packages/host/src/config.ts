@@ -463,6 +463,12 @@ function applyEnvironment(config: HostConfig, env: Environment, reader: Reader):
     reader.add('config.invalid', ['env', name], 'expected a whole number');
     return otherwise;
   };
+  const timeoutMs = count('WORLDLINE_EFFECT_TIMEOUT_MS', config.effects.timeoutMs);
+  const http = {
+    ...config.http,
+    timeoutMs: count('WORLDLINE_HTTP_TIMEOUT_MS', config.http.timeoutMs),
+    maxBodyBytes: count('WORLDLINE_HTTP_MAX_BODY_BYTES', config.http.maxBodyBytes),
+  };
   const level = env['WORLDLINE_LOG'];
   const levels = ['debug', 'info', 'warn', 'error'] as const;
   const known = levels.find((l) => l === level);
@@ -471,12 +477,8 @@ function applyEnvironment(config: HostConfig, env: Environment, reader: Reader):
   const json = env['WORLDLINE_LOG_JSON'];
   return {
     ...config,
-    effects: { ...config.effects, timeoutMs: count('WORLDLINE_EFFECT_TIMEOUT_MS', config.effects.timeoutMs) },
-    http: {
-      ...config.http,
-      timeoutMs: count('WORLDLINE_HTTP_TIMEOUT_MS', config.http.timeoutMs),
-      maxBodyBytes: count('WORLDLINE_HTTP_MAX_BODY_BYTES', config.http.maxBodyBytes),
-    },
+    effects: { ...config.effects, timeoutMs },
+    http,
     store: { ...config.store, dir: env['WORLDLINE_STORE'] || config.store.dir },
     log: {
       level: known ?? config.log.level,

@@ -1,5 +1,5 @@
 import type { Catalog } from '@worldline/air';
-import { type CborValue, encode, hashText, toHex } from '@worldline/canon';
+import { type CborValue, encode, hashText } from '@worldline/canon';
 import type { Applied, CapVerdict, Emission } from '@worldline/kernel';
 import type {
   AdapterCtx,
@@ -161,7 +161,7 @@ export class Dispatcher {
   readonly #deferredByIntent = new Map<string, Flight>();
   readonly #lanes = new Map<EffectAdapter, Lane>();
   readonly #running = new Set<Flight>();
-  readonly #kindsWithSecrets = new Map<string, boolean>();
+  readonly #kindsWithSecrets = new WeakMap<Catalog, Map<string, boolean>>();
   #inFlight = 0;
   #unfinished = 0;
   #sweepAtNs: bigint | undefined;
@@ -369,13 +369,16 @@ export class Dispatcher {
 
   #needsSecrets(emission: Emission): boolean {
     const catalog = this.options.pinnedCatalog(emission);
-    const effect = catalog.effects.get(emission.kind);
-    if (effect === undefined) return false;
-    const key = `${emission.kind} ${toHex(catalog.manifestHash)}`;
-    let needs = this.#kindsWithSecrets.get(key);
+    let kinds = this.#kindsWithSecrets.get(catalog);
+    if (kinds === undefined) {
+      kinds = new Map();
+      this.#kindsWithSecrets.set(catalog, kinds);
+    }
+    let needs = kinds.get(emission.kind);
     if (needs === undefined) {
-      needs = mayHoldSecrets({ kind: 'ref', name: effect.def.paramsSchema }, catalog.scope);
-      this.#kindsWithSecrets.set(key, needs);
+      const effect = catalog.effects.get(emission.kind);
+      needs = effect !== undefined && mayHoldSecrets({ kind: 'ref', name: effect.def.paramsSchema }, catalog.scope);
+      kinds.set(emission.kind, needs);
     }
     return needs;
   }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Catalog } from '@worldline/air';
 import { bytesEqual, ok, toHex } from '@worldline/canon';
-import { dueWallNs, type EmittedRow, type Emission, type Kernel, type TimerRow, timerDueNs } from '@worldline/kernel';
+import { dueWallNs, type Emission, type EmittedRow, type Kernel, type TimerRow, timerDueNs } from '@worldline/kernel';
 import type { AcquireAnswer, Clock, EffectAdapter, GuardedHttp, Logger, Store } from '@worldline/ports';
 import { ApprovalTracker } from './approvals.ts';
 import { adapterBlobs } from './blobs.ts';
@@ -12,7 +12,7 @@ import { type Answer, type HostFailure, refuse } from './failure.ts';
 import { InboxReader } from './inbox-reader.ts';
 import { decodeStoredBatch, readBatches } from './journal-read.ts';
 import type { HostKey } from './keys.ts';
-import { isSkewed, Lease, LEASE_TIMES, type LeaseTimes } from './lease.ts';
+import { isSkewed, LEASE_TIMES, Lease, type LeaseTimes } from './lease.ts';
 import { silentLogger } from './log.ts';
 import { Loop } from './loop.ts';
 import { useNativeSha256 } from './native-hash.ts';
@@ -90,15 +90,25 @@ export async function openWorld(options: OpenWorldOptions): Promise<Answer<World
     return { ok: false, failure };
   };
   if (isSkewed(leaseClock.wallNs(), grant.storeNowNs, times)) {
-    return give({ code: 'host_error', path: [], message: "this machine's clock is far from the store's", hint: 'Set the clock; it would age every deadline of the world.' });
+    return give({
+      code: 'host_error',
+      path: [],
+      message: "this machine's clock is far from the store's",
+      hint: 'Set the clock; it would age every deadline of the world.',
+    });
   }
   try {
     const row = await store.world.get(worldId);
-    if (row === undefined) return await give({ code: 'not_found', path: [], message: `the store holds no world ${worldId}` });
+    if (row === undefined)
+      return await give({ code: 'not_found', path: [], message: `the store holds no world ${worldId}` });
     const restored = await restoreKernel(store, row, lease.epoch);
     if (!restored.ok) return await give(restored.failure);
     const kernel = restored.value;
-    return await run({ ...options, log }, { kernel, lease, registry: registry.value, redactor, universeId: row.universeId, baseline: row.activeBaseline }, give);
+    return await run(
+      { ...options, log },
+      { kernel, lease, registry: registry.value, redactor, universeId: row.universeId, baseline: row.activeBaseline },
+      give,
+    );
   } catch (error) {
     await lease.release().catch(() => undefined);
     throw error;
@@ -116,7 +126,10 @@ function refuseGrant(grant: Exclude<AcquireAnswer, { answer: 'ok' }>, worldId: s
     case 'not_found':
       return refuse('not_found', `the store holds no world ${worldId}`);
     case 'status':
-      return refuse(grant.status === 'archived' ? 'world.archived' : `world.${grant.status}`, `this world is ${grant.status}`);
+      return refuse(
+        grant.status === 'archived' ? 'world.archived' : `world.${grant.status}`,
+        `this world is ${grant.status}`,
+      );
     case 'unavailable':
       return refuse('host_error', `the store does not answer: ${grant.message}`);
     default:
@@ -146,21 +159,34 @@ async function run(
 
   const missing = missingAdapters(kernel.catalog, registry);
   if (missing.length > 0) {
-    if (options.strictAdapters === true) return give({ code: 'adapter.missing', path: [], message: `no adapter performs ${missing.join(', ')}` });
+    if (options.strictAdapters === true)
+      return give({ code: 'adapter.missing', path: [], message: `no adapter performs ${missing.join(', ')}` });
     log.warn('effect kinds without an adapter', { kinds: missing });
   }
   const secrets = new SecretResolver(
-    { env: options.env ?? process.env, dir: options.secretsDir, bindings: config.secrets.bindings, placeholders: config.secrets.allowPlaceholders },
+    {
+      env: options.env ?? process.env,
+      dir: options.secretsDir,
+      bindings: config.secrets.bindings,
+      placeholders: config.secrets.allowPlaceholders,
+    },
     redactor,
   );
   const unavailable = await secrets.probe(kernel.catalog.secrets, log);
   if (unavailable.length > 0 && options.strictSecrets === true) {
-    return give({ code: 'secret.unavailable', path: [], message: `secrets cannot be resolved: ${unavailable.join(', ')}` });
+    return give({
+      code: 'secret.unavailable',
+      path: [],
+      message: `secrets cannot be resolved: ${unavailable.join(', ')}`,
+    });
   }
 
   const stamper = new Stamper(clock, options.entropy);
   stamper.rebase(kernel);
-  const reconciled = await reconcile(store, worldId, lease.epoch, kernel, { nowNs: clock.wallNs(), logicalNowNs: kernel.logicalNowNs });
+  const reconciled = await reconcile(store, worldId, lease.epoch, kernel, {
+    nowNs: clock.wallNs(),
+    logicalNowNs: kernel.logicalNowNs,
+  });
   if (reconciled !== undefined) return give(reconciled);
 
   const claimToken = new Uint8Array(randomBytes(16));
@@ -230,7 +256,11 @@ async function run(
     await dispatcher.startAdapters();
   } catch (error) {
     await dispatcher.stopAdapters();
-    return give({ code: 'host_error', path: [], message: `an adapter did not start: ${error instanceof Error ? error.message : String(error)}` });
+    return give({
+      code: 'host_error',
+      path: [],
+      message: `an adapter did not start: ${error instanceof Error ? error.message : String(error)}`,
+    });
   }
   world.begin({ loop, dispatcher, inbox });
   return ok(world);
@@ -259,7 +289,8 @@ async function reconcile(
   }
   const answer = await store.outbox.reconcile(worldId, epoch, emitted, timers);
   if (answer.answer === 'ok') return undefined;
-  if (answer.answer === 'fenced') return { code: 'world.locked', path: [], message: 'another process took the world over' };
+  if (answer.answer === 'fenced')
+    return { code: 'world.locked', path: [], message: 'another process took the world over' };
   return { code: 'host_error', path: [], message: `the store does not answer: ${answer.message}` };
 }
 
@@ -277,7 +308,13 @@ async function intentPayload(store: Store, worldId: string, seq: number): Promis
   return payload;
 }
 
-async function reload(store: Store, worldId: string, lease: Lease, stamper: Stamper, clock: Clock): Promise<Kernel | HostFailure> {
+async function reload(
+  store: Store,
+  worldId: string,
+  lease: Lease,
+  stamper: Stamper,
+  clock: Clock,
+): Promise<Kernel | HostFailure> {
   const row = await store.world.get(worldId);
   if (row === undefined) return { code: 'not_found', path: [], message: 'the world is gone from the store' };
   const restored = await restoreKernel(store, row, lease.epoch);
@@ -299,7 +336,12 @@ function pinnedCatalog(kernel: Kernel, emission: Emission): Catalog {
 
 /** One verifier per world config: `receipt_verification` may change while the world runs. */
 function verifierOf(
-  parts: { readonly worldId: string; readonly own: HostKey; readonly config: HostConfig; readonly registry: AdapterRegistry },
+  parts: {
+    readonly worldId: string;
+    readonly own: HostKey;
+    readonly config: HostConfig;
+    readonly registry: AdapterRegistry;
+  },
   kernel: () => Kernel,
 ): () => ReceiptVerifier {
   let made: { readonly configHash: Uint8Array; readonly verifier: ReceiptVerifier } | undefined;

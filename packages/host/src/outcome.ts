@@ -76,7 +76,7 @@ export function receiptOf(
     costCents: outcome.costCents,
   };
   if (outcome.status === 'ok') {
-    if (payload !== undefined && payload.ok) return { ...base, status: 'ok', payloadCbor: payload.bytes };
+    if (payload?.ok === true) return { ...base, status: 'ok', payloadCbor: payload.bytes };
     const { code, message } = payload ?? { code: 'adapter.bad_payload', message: 'no payload' };
     return { ...base, status: 'error', error: errorData({ code, message }, null, rules.redactor) };
   }

@@ -1,6 +1,7 @@
 import { concatBytes, utf8 } from '@worldline/canon';
-import { merkleProof, merkleRoot, type ReceiptData, receiptDigest } from '@worldline/kernel';
+import { type ReceiptData, receiptDigest } from '@worldline/kernel';
 import type { HostKey } from './keys.ts';
+import { merkleTree } from './merkle-tree.ts';
 
 /** A receipt that is finished but not signed; its emission is always known. */
 export type UnsignedReceipt = Omit<ReceiptData, 'signature' | 'emissionSeq'> & { readonly emissionSeq: number };
@@ -25,11 +26,12 @@ export function signReceipts(worldId: string, key: HostKey, receipts: readonly U
   if (receipts.length === 0 || receipts.length > SIGNING_GROUP_MAX)
     throw new RangeError(`${receipts.length} receipts in one group`);
   const digests = receipts.map((receipt) => receiptDigest(worldId, { ...receipt, signature: NO_BYTES }));
-  const signature = key.sign(receiptsMessage(merkleRoot(digests)));
+  const tree = merkleTree(digests);
+  const signature = key.sign(receiptsMessage(tree.root));
   if (receipts.length === 1) return [{ ...receipts[0]!, signature }];
   return receipts.map((receipt, i) => ({
     ...receipt,
-    signature: concatBytes(signature, u16be(i), u16be(receipts.length), ...merkleProof(digests, i)),
+    signature: concatBytes(signature, u16be(i), u16be(receipts.length), ...tree.path(i)),
   }));
 }
 

@@ -2,7 +2,14 @@ import type { Catalog } from '@worldline/air';
 import { hashText, ok, toHex } from '@worldline/canon';
 import type { Applied, Emission, Ingress, Kernel } from '@worldline/kernel';
 import type { Clock, EffectAdapter, EffectOutcome, Head, Logger, Store } from '@worldline/ports';
-import { APPROVAL_KIND, type ApprovalTracker, type ApprovalView, approvalView, decisionOutcome, rolesFor } from './approvals.ts';
+import {
+  APPROVAL_KIND,
+  type ApprovalTracker,
+  type ApprovalView,
+  approvalView,
+  decisionOutcome,
+  rolesFor,
+} from './approvals.ts';
 import { answerOf, type IngressAnswer } from './batch-answer.ts';
 import type { HostConfig } from './config.ts';
 import type { Dispatcher } from './dispatcher.ts';
@@ -153,13 +160,19 @@ export class World {
     const { loop, inbox } = machinery;
     this.#parts.lease.start(
       (loss) => {
-        const why = { fenced: 'another process took the world over', expired: 'the lease ran out', skewed: "this machine's clock is far from the store's" };
+        const why = {
+          fenced: 'another process took the world over',
+          expired: 'the lease ran out',
+          skewed: "this machine's clock is far from the store's",
+        };
         loop.stop(loss === 'skewed' ? { code: 'host_error', path: [], message: why[loss] } : lockedFailure(why[loss]));
       },
       () => loop.schedule(),
     );
     loop.rebuildTimers();
-    this.#withdraw(this.#parts.approvals.rebuild(loop.kernel.pending(), (planId) => loop.kernel.instance(planId) !== undefined));
+    this.#withdraw(
+      this.#parts.approvals.rebuild(loop.kernel.pending(), (planId) => loop.kernel.instance(planId) !== undefined),
+    );
     machinery.dispatcher.mayHaveUnclaimed = true;
     void this.#claim();
     inbox.poll();
@@ -207,7 +220,8 @@ export class World {
     for (const row of batch.emitted) {
       // Settled by a manual receipt that was applied meanwhile.
       const emission = loop.kernel.emission(row.emissionSeq);
-      if (emission !== undefined) dispatcher.dispatch(emission, { token: this.#parts.claimToken, attempt: 1, started: false });
+      if (emission !== undefined)
+        dispatcher.dispatch(emission, { token: this.#parts.claimToken, attempt: 1, started: false });
     }
     this.#considerSnapshot(batch.lastSeq + 1, batch.index?.snapshot);
     if (dispatcher.mayHaveUnclaimed && this.#claimTimer === undefined) this.#claimSoon();
@@ -319,7 +333,9 @@ export class World {
     switch (outcome.kind) {
       case 'applied': {
         const answer = answerOf(applied.records, outcome.firstSeq, false);
-        return answer.ok ? ok({ state: 'applied', ...answer.value, planId: outcome.planId ?? answer.value.planId }) : answer;
+        return answer.ok
+          ? ok({ state: 'applied', ...answer.value, planId: outcome.planId ?? answer.value.planId })
+          : answer;
       }
       case 'rejected':
         return refuse(outcome.code, outcome.message);
@@ -343,7 +359,11 @@ export class World {
   async #enqueue(ingress: InboxIngress): Promise<Answer<Submitted>> {
     const { store, clock } = this.#parts;
     const ingressId = ingress.ingressId ?? `host:${uuidv7(clock.wallNs())}`;
-    const encoded = encodeInboxItem({ ingress: { ...ingress, ingressId }, dedupeKey: ingressId, enqueuedAtNs: clock.wallNs() });
+    const encoded = encodeInboxItem({
+      ingress: { ...ingress, ingressId },
+      dedupeKey: ingressId,
+      enqueuedAtNs: clock.wallNs(),
+    });
     const answer = await store.inbox.enqueue(this.worldId, encoded.item, encoded.digest, encoded.dedupeKey);
     switch (answer.answer) {
       case 'ok':
@@ -393,7 +413,9 @@ export class World {
     const applied = await this.#settleOpen(emission, prepared.value, decisionOutcome(request));
     if (applied === undefined) return refuse('approval.decided', 'this request has been decided');
     if ('code' in applied) return { ok: false, failure: applied };
-    return applied.outcome.kind === 'duplicate' ? refuse('approval.decided', 'this request has been decided') : this.#answer(applied);
+    return applied.outcome.kind === 'duplicate'
+      ? refuse('approval.decided', 'this request has been decided')
+      : this.#answer(applied);
   }
 
   /**
@@ -401,7 +423,11 @@ export class World {
    *
    * @returns undefined when another receipt is on its way.
    */
-  #settleOpen(emission: Emission, receipt: UnsignedReceipt, outcome: EffectOutcome): Promise<Applied | HostFailure> | undefined {
+  #settleOpen(
+    emission: Emission,
+    receipt: UnsignedReceipt,
+    outcome: EffectOutcome,
+  ): Promise<Applied | HostFailure> | undefined {
     const { dispatcher, loop } = this.#machinery;
     const completed = dispatcher.complete(emission.emissionSeq, outcome);
     if (completed !== undefined) return completed;
@@ -416,7 +442,9 @@ export class World {
     await this.read(() => undefined);
     const settled = await this.#receiptOnRecord(intentHash);
     if (!settled.ok) return settled;
-    return settled.value ? refuse('approval.decided', 'this request has been decided') : refuse('not_found', `no approval ${hashText(intentHash)} is open`);
+    return settled.value
+      ? refuse('approval.decided', 'this request has been decided')
+      : refuse('not_found', `no approval ${hashText(intentHash)} is open`);
   }
 
   async #receiptOnRecord(intentHash: Uint8Array): Promise<Answer<boolean>> {
@@ -436,10 +464,24 @@ export class World {
     for (const seq of emissionSeqs) {
       const emission = loop.kernel.emission(seq);
       if (emission === undefined) continue;
-      const error = { code: 'approval.withdrawn', message: 'nobody waits for this decision any more', retryable: null, detail_ref: null };
+      const error = {
+        code: 'approval.withdrawn',
+        message: 'nobody waits for this decision any more',
+        retryable: null,
+        detail_ref: null,
+      };
       const adapterId = this.#parts.registry.find(APPROVAL_KIND)?.id ?? DISPATCHER_ID;
-      const receipt: UnsignedReceipt = { intentHash: emission.intentHash, emissionSeq: seq, adapterId, status: 'error', error };
-      void this.#settleOpen(emission, receipt, { status: 'error', error: { code: error.code, message: error.message } });
+      const receipt: UnsignedReceipt = {
+        intentHash: emission.intentHash,
+        emissionSeq: seq,
+        adapterId,
+        status: 'error',
+        error,
+      };
+      void this.#settleOpen(emission, receipt, {
+        status: 'error',
+        error: { code: error.code, message: error.message },
+      });
     }
   }
 
@@ -468,7 +510,12 @@ export class World {
     const prepared = prepareManualReceipt(kernel.catalog, emission, request);
     if (!prepared.ok) return prepared;
     const applied = await new Promise<Applied | HostFailure>((resolve) => {
-      this.#machinery.loop.deliver({ receipt: prepared.value, token: undefined, onDurable: resolve, onDropped: resolve });
+      this.#machinery.loop.deliver({
+        receipt: prepared.value,
+        token: undefined,
+        onDurable: resolve,
+        onDropped: resolve,
+      });
     });
     return 'code' in applied ? { ok: false, failure: applied } : this.#answer(applied);
   }
@@ -534,7 +581,11 @@ export class World {
     this.#snapshotDue = true;
     this.#machinery.loop.whenQuiet(() =>
       this.#takeSnapshot((answer) => {
-        if (!answer.ok) this.#parts.log.warn('a snapshot was not taken', { code: answer.failure.code, reason: answer.failure.message });
+        if (!answer.ok)
+          this.#parts.log.warn('a snapshot was not taken', {
+            code: answer.failure.code,
+            reason: answer.failure.message,
+          });
       }),
     );
   }
@@ -598,7 +649,9 @@ export class World {
   async runBatch(options: RunBatchOptions = {}): Promise<Answer<BatchReport>> {
     const endMs = options.timeoutMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + options.timeoutMs;
     const { inbox, loop, dispatcher } = this.#machinery;
-    const late = refuse('timeout', 'the world did not come to rest in time', { hint: 'It goes on from here at the next start.' });
+    const late = refuse('timeout', 'the world did not come to rest in time', {
+      hint: 'It goes on from here at the next start.',
+    });
     for (;;) {
       const leftMs = endMs - performance.now();
       const inTime = await within(leftMs, async () => {
@@ -610,7 +663,11 @@ export class World {
       if (!inTime) return late;
       const isIdle = loop.isIdle && inbox.length === 0 && dispatcher.busyCount === 0 && !dispatcher.mayHaveUnclaimed;
       if (isIdle) {
-        const report = await this.read((kernel) => ({ idle: true, waiting: this.#waiting(kernel), livePlans: kernel.liveCount }));
+        const report = await this.read((kernel) => ({
+          idle: true,
+          waiting: this.#waiting(kernel),
+          livePlans: kernel.liveCount,
+        }));
         if (options.wait !== true || report.livePlans === 0) return ok(report);
       }
       if (performance.now() >= endMs) return late;
@@ -643,7 +700,8 @@ export class World {
       await loop.idle();
       if (!loop.isStopped) {
         const taken = await this.snapshot();
-        if (!taken.ok) log.warn('no snapshot was taken at closing', { code: taken.failure.code, reason: taken.failure.message });
+        if (!taken.ok)
+          log.warn('no snapshot was taken at closing', { code: taken.failure.code, reason: taken.failure.message });
       }
     }
     const failure = this.#failure;
@@ -663,8 +721,13 @@ const SNAPSHOT_ENTRIES = 2;
 const SETTLED_BEFORE: Submitted = { state: 'settled_before', duplicate: true };
 
 /** Effect kinds of a manifest that nobody here performs; timers are the loop's own. */
-export function missingAdapters(catalog: Catalog, registry: { find(kind: string): EffectAdapter | undefined }): readonly string[] {
-  return [...catalog.effects.keys()].filter((kind) => !kind.startsWith('timer.') && registry.find(kind) === undefined).sort();
+export function missingAdapters(
+  catalog: Catalog,
+  registry: { find(kind: string): EffectAdapter | undefined },
+): readonly string[] {
+  return [...catalog.effects.keys()]
+    .filter((kind) => !kind.startsWith('timer.') && registry.find(kind) === undefined)
+    .sort();
 }
 
 /** @returns whether `run` finished before the time was over or the signal fired. */

@@ -24,28 +24,38 @@ describe('approvals (`host.md` §5.6)', () => {
     await world.close();
   });
 
-  test.each(['approved', 'denied'] as const)('%s: an ok receipt with decision, approver and rationale', async (decision) => {
-    const { bench, world, intentHash, adapter } = await pending();
-    const answer = await world.decideApproval({ intentHash, decision, approver: 'socket:ada', rationale: 'because' });
-    expect(answer).toMatchObject({ ok: true, value: { state: 'applied', duplicate: false } });
-    expect((await bench.of('effect_receipt'))[0]).toMatchObject({ adapter_id: 'host.approval', status: 'ok', sig_key: bench.key.keyId });
-    await until(() => adapter.cancelled.length === 1);
-    unwrap(await world.runBatch({ wait: true, timeoutMs: 5_000 }));
-    expect(await bench.done()).toEqual(['a']);
-    await world.close();
-    await bench.replays();
-  });
+  test.each(['approved', 'denied'] as const)(
+    '%s: an ok receipt with decision, approver and rationale',
+    async (decision) => {
+      const { bench, world, intentHash, adapter } = await pending();
+      const answer = await world.decideApproval({ intentHash, decision, approver: 'socket:ada', rationale: 'because' });
+      expect(answer).toMatchObject({ ok: true, value: { state: 'applied', duplicate: false } });
+      expect((await bench.of('effect_receipt'))[0]).toMatchObject({
+        adapter_id: 'host.approval',
+        status: 'ok',
+        sig_key: bench.key.keyId,
+      });
+      await until(() => adapter.cancelled.length === 1);
+      unwrap(await world.runBatch({ wait: true, timeoutMs: 5_000 }));
+      expect(await bench.done()).toEqual(['a']);
+      await world.close();
+      await bench.replays();
+    },
+  );
 
   test('the first decision wins; later ones are approval.decided, also after a restart', async () => {
     const { bench, world, intentHash } = await pending();
-    const decide = (w: typeof world, approver: string) => w.decideApproval({ intentHash, decision: 'approved', approver });
+    const decide = (w: typeof world, approver: string) =>
+      w.decideApproval({ intentHash, decision: 'approved', approver });
     const [first, second] = await Promise.all([decide(world, 'socket:ada'), decide(world, 'socket:bob')]);
     expect(first.ok).toBe(true);
     expect(second).toMatchObject({ failure: { code: 'approval.decided' } });
     await world.close();
     const heir = await bench.open();
     expect(await decide(heir, 'socket:bob')).toMatchObject({ failure: { code: 'approval.decided' } });
-    expect(await heir.decideApproval({ intentHash: new Uint8Array(32), decision: 'denied', approver: 'x' })).toMatchObject({
+    expect(
+      await heir.decideApproval({ intentHash: new Uint8Array(32), decision: 'denied', approver: 'x' }),
+    ).toMatchObject({
       failure: { code: 'not_found' },
     });
     await heir.close();
@@ -62,10 +72,17 @@ describe('approvals (`host.md` §5.6)', () => {
 
   test('`approvals.rules` ask for a role: longest prefix, and none for anybody else', async () => {
     const config = hostConfig((c) => ({
-      approvals: { ...c.approvals, rules: [{ subjectPrefix: 'a', roles: ['release'] }, { subjectPrefix: '', roles: ['nobody'] }] },
+      approvals: {
+        ...c.approvals,
+        rules: [
+          { subjectPrefix: 'a', roles: ['release'] },
+          { subjectPrefix: '', roles: ['nobody'] },
+        ],
+      },
     }));
     const { world, intentHash } = await pending({ config });
-    const decide = (roles: string[]) => world.decideApproval({ intentHash, decision: 'approved', approver: 'socket:ada', roles });
+    const decide = (roles: string[]) =>
+      world.decideApproval({ intentHash, decision: 'approved', approver: 'socket:ada', roles });
     expect(await decide(['nobody'])).toMatchObject({ failure: { code: 'approval.role' } });
     expect((await decide(['other', 'release'])).ok).toBe(true);
     await world.close();
@@ -131,7 +148,10 @@ describe('approvals (`host.md` §5.6)', () => {
   });
 
   test('an adapter may refuse at registration, or complete later; a second completion is ignored', async () => {
-    const refusing: EffectAdapter = { ...approvals(), register: async () => ({ status: 'error', error: { code: 'approval.too_many', message: 'no' } }) };
+    const refusing: EffectAdapter = {
+      ...approvals(),
+      register: async () => ({ status: 'error', error: { code: 'approval.too_many', message: 'no' } }),
+    };
     const bench = await Bench.create();
     const world = await bench.open({ adapters: [refusing] });
     await world.startPlan(ask('a'));
@@ -144,7 +164,8 @@ describe('approvals (`host.md` §5.6)', () => {
     const completing: EffectAdapter = {
       ...approvals(),
       async register(request, ctx) {
-        complete = (decision) => ctx.complete(request.intentHash, { status: 'ok', payload: { decision, approver: 'bot' } });
+        complete = (decision) =>
+          ctx.complete(request.intentHash, { status: 'ok', payload: { decision, approver: 'bot' } });
       },
     };
     const second = await other.open({ adapters: [completing] });
@@ -175,7 +196,12 @@ describe('receipts by hand', () => {
     await world.startPlan({ plan: 't/call_plan@1', input: job('a') });
     await until(() => adapter.calls.length === 1);
     const intentHash = (await bench.of('effect_intent'))[0]!.intent_hash;
-    const answer = await world.injectReceipt({ intentHash, status: 'ok', payload: { json: { text: 'by hand' } }, adapterId: 'ada' });
+    const answer = await world.injectReceipt({
+      intentHash,
+      status: 'ok',
+      payload: { json: { text: 'by hand' } },
+      adapterId: 'ada',
+    });
     expect(answer).toMatchObject({ ok: true, value: { state: 'applied' } });
     expect(isAborted).toBe(true);
     late.open();
@@ -202,7 +228,12 @@ describe('receipts by hand', () => {
       await world.injectReceipt({ intentHash: new Uint8Array(32), status: 'error' }),
       await world.injectReceipt({ intentHash: new Uint8Array(32), emissionSeq: seq, status: 'error' }),
     ].map((a) => !a.ok && a.failure.code);
-    expect(codes).toEqual(['receipt.payload_invalid', 'receipt.payload_invalid', 'receipt.unknown', 'receipt.intent_mismatch']);
+    expect(codes).toEqual([
+      'receipt.payload_invalid',
+      'receipt.payload_invalid',
+      'receipt.unknown',
+      'receipt.intent_mismatch',
+    ]);
     await world.close({ graceMs: 0 });
   });
 });

@@ -1,7 +1,15 @@
-import { type Loaded, loadAuthored } from '@worldline/air';
+import { type Json, type Loaded, loadAuthored } from '@worldline/air';
 import { decode, FailureError, unwrap } from '@worldline/canon';
 import { defaultConfig, type JournalRecord, type WorldConfig } from '@worldline/kernel';
-import type { DeliveryClass, EffectAdapter, EffectOutcome, EffectRequest, GuardedHttp, Logger, Store } from '@worldline/ports';
+import type {
+  DeliveryClass,
+  EffectAdapter,
+  EffectOutcome,
+  EffectRequest,
+  GuardedHttp,
+  Logger,
+  Store,
+} from '@worldline/ports';
 import { type MemoryStore, type MemoryStoreOptions, memoryStore, VirtualClock } from '@worldline/testkit';
 import {
   collectBatches,
@@ -9,9 +17,10 @@ import {
   decodeStoredBatch,
   defaultHostConfig,
   ephemeralKey,
+  type Given,
   type HostConfig,
-  openWorld,
   type OpenWorldOptions,
+  openWorld,
   replayVerify,
   type World,
 } from '../src/index.ts';
@@ -64,7 +73,14 @@ export const NODES: readonly Node[] = [
     name: 't/call_plan@1',
     input: 't/Job@1',
     steps: [
-      emit('go', 't.call', 'cap_t', 'h', { id: ref('@plan.input.id'), mode: 'one' }, { idempotency_key: { op: 'hash', args: [ref('@plan.input.id')] } }),
+      emit(
+        'go',
+        't.call',
+        'cap_t',
+        'h',
+        { id: ref('@plan.input.id'), mode: 'one' },
+        { idempotency_key: { op: 'hash', args: [ref('@plan.input.id')] } },
+      ),
       awaitReceipt('wait', 'h', 'a'),
       raiseDone,
       { id: 'end', op: 'end' },
@@ -155,12 +171,16 @@ export const NODES: readonly Node[] = [
 
 export function loaded(nodes: readonly Node[] = NODES): Loaded {
   const result = loadAuthored([{ path: 'air/world.air.json', text: JSON.stringify(nodes) }]);
-  if (!result.ok) throw new FailureError({ ...result.failure[0]!, message: JSON.stringify(result.failure.slice(0, 5)) });
+  if (!result.ok)
+    throw new FailureError({ ...result.failure[0]!, message: JSON.stringify(result.failure.slice(0, 5)) });
   return result.value;
 }
 
 export const noHttp: GuardedHttp = {
-  request: async () => ({ ok: false, failure: { code: 'http.connect', message: 'no network in tests', retryable: false, notSent: true } }),
+  request: async () => ({
+    ok: false,
+    failure: { code: 'http.connect', message: 'no network in tests', retryable: false, notSent: true },
+  }),
 };
 
 export const okOutcome = (text = 'ok'): EffectOutcome => ({ status: 'ok', payload: { text } });
@@ -172,7 +192,12 @@ export interface FakeAdapter extends EffectAdapter {
 /** An adapter for `t.call` that does what the test says. */
 export function fakeAdapter(
   execute: NonNullable<EffectAdapter['execute']> = async () => okOutcome(),
-  options: { readonly id?: string; readonly deliveryClass?: DeliveryClass; readonly timeoutMs?: number; readonly maxConcurrency?: number } = {},
+  options: {
+    readonly id?: string;
+    readonly deliveryClass?: DeliveryClass;
+    readonly timeoutMs?: number;
+    readonly maxConcurrency?: number;
+  } = {},
 ): FakeAdapter {
   const calls: EffectRequest[] = [];
   return {
@@ -219,7 +244,9 @@ export function gate<T = void>(): { readonly promise: Promise<T>; open(value: T)
 export const recordingLog = (): Logger & { readonly lines: string[] } => {
   const lines: string[] = [];
   const line = (level: string) => (message: string, fields?: Readonly<Record<string, unknown>>) => {
-    lines.push(`${level} ${message} ${fields === undefined ? '' : JSON.stringify(fields, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v))}`);
+    lines.push(
+      `${level} ${message} ${fields === undefined ? '' : JSON.stringify(fields, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v))}`,
+    );
   };
   return { lines, debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
 };
@@ -328,7 +355,9 @@ export class Bench {
   }
 
   /** Opens as a process that can be killed with `cut`. */
-  async openCuttable(more: Partial<OpenWorldOptions> = {}): Promise<{ readonly world: World; readonly connection: Connection }> {
+  async openCuttable(
+    more: Partial<OpenWorldOptions> = {},
+  ): Promise<{ readonly world: World; readonly connection: Connection }> {
     const connection = new Connection(this.store);
     return { world: await this.open({ store: connection.store, ...more }), connection };
   }
@@ -340,11 +369,15 @@ export class Bench {
 
   async records(): Promise<{ readonly seq: number; readonly record: JournalRecord }[]> {
     const batches = unwrap(await collectBatches(this.store, this.worldId, 0));
-    return batches.flatMap((batch) => unwrap(decodeStoredBatch(batch)).records.map((record, i) => ({ seq: batch.firstSeq + i, record })));
+    return batches.flatMap((batch) =>
+      unwrap(decodeStoredBatch(batch)).records.map((record, i) => ({ seq: batch.firstSeq + i, record })),
+    );
   }
 
   async of<K extends JournalRecord['record_kind']>(kind: K): Promise<Extract<JournalRecord, { record_kind: K }>[]> {
-    return (await this.records()).flatMap(({ record }) => (record.record_kind === kind ? [record as Extract<JournalRecord, { record_kind: K }>] : []));
+    return (await this.records()).flatMap(({ record }) =>
+      record.record_kind === kind ? [record as Extract<JournalRecord, { record_kind: K }>] : [],
+    );
   }
 
   /** Ids of finished jobs, in order. */
@@ -366,7 +399,7 @@ export function hostConfig(change: (config: HostConfig) => Partial<HostConfig> =
   return { ...config, ...change(config) };
 }
 
-export const job = (id: string, ns?: number) => ({ json: ns === undefined ? { id } : { id, ns } });
+export const job = (id: string, ns?: number): Given => ({ json: ns === undefined ? { id } : { id, ns } });
 
 /** Waits for a condition; the test's own time limit ends it when it never comes. */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
@@ -377,4 +410,3 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
 export async function settle(): Promise<void> {
   for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
 }
-

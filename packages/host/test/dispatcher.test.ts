@@ -6,7 +6,18 @@ import { retryPauseMs } from '../src/dispatcher.ts';
 import { collectBatches } from '../src/journal-read.ts';
 import { AdapterRegistry } from '../src/registry.ts';
 import type { World } from '../src/world.ts';
-import { Bench, fakeAdapter, gate, hostConfig, job, NODES, okOutcome, recordingLog, settle, until } from './bench-world.ts';
+import {
+  Bench,
+  fakeAdapter,
+  gate,
+  hostConfig,
+  job,
+  NODES,
+  okOutcome,
+  recordingLog,
+  settle,
+  until,
+} from './bench-world.ts';
 
 const start = (id: string) => ({ plan: 't/call_plan@1', input: job(id) });
 
@@ -28,7 +39,9 @@ async function run(adapters: readonly EffectAdapter[], more: Parameters<Bench['o
 
 describe('an outcome becomes a receipt (`host.md` §2)', () => {
   test('ok: the payload in canonical form, missing options filled, signed by this host', async () => {
-    const { receipt, bench } = await run([fakeAdapter(async () => ({ status: 'ok', payload: { text: 'hi' }, costCents: 7n }))]);
+    const { receipt, bench } = await run([
+      fakeAdapter(async () => ({ status: 'ok', payload: { text: 'hi' }, costCents: 7n })),
+    ]);
     expect(receipt).toMatchObject({ adapter_id: 'test.call', status: 'ok', cost_cents: 7n, sig_key: bench.key.keyId });
     expect(toHex(receipt.payload_cbor!)).toBe('d9d9f7a2646e6f7465f66474657874626869');
     expect(receipt.signature.length).toBe(64);
@@ -80,12 +93,18 @@ describe('an outcome becomes a receipt (`host.md` §2)', () => {
         throw new Error('no class');
       },
     };
-    expect((await run([classify])).receipt).toMatchObject({ error: { code: 'adapter.exception', message: 'no class' } });
+    expect((await run([classify])).receipt).toMatchObject({
+      error: { code: 'adapter.exception', message: 'no class' },
+    });
   });
 
   test('a failure keeps a conforming payload and drops any other; its detail is a blob', async () => {
     const failing = (payload: unknown) =>
-      fakeAdapter(async () => ({ status: 'error', error: { code: 'x.y', message: 'm', retryable: false, detail: { n: 1n } }, payload: payload as never }));
+      fakeAdapter(async () => ({
+        status: 'error',
+        error: { code: 'x.y', message: 'm', retryable: false, detail: { n: 1n } },
+        payload: payload as never,
+      }));
     const kept = await run([failing({ text: 'typed failure' })]);
     expect(toHex(kept.receipt.payload_cbor!)).toContain(toHex(new TextEncoder().encode('typed failure')));
     const detail = kept.bench.store.cas.getSync(Buffer.from(kept.receipt.error!.detail_ref!.slice(7), 'hex'));
@@ -108,7 +127,9 @@ describe('an outcome becomes a receipt (`host.md` §2)', () => {
   });
 
   test('a payload over max_receipt_bytes: adapter.payload_too_large', async () => {
-    const bench = await Bench.create({ config: { limits: { ...(await import('@worldline/kernel')).defaultConfig().limits, max_receipt_bytes: 100 } } });
+    const bench = await Bench.create({
+      config: { limits: { ...(await import('@worldline/kernel')).defaultConfig().limits, max_receipt_bytes: 100 } },
+    });
     const world = await bench.open({ adapters: [fakeAdapter(async () => okOutcome('x'.repeat(200)))] });
     await world.startPlan(start('a'));
     unwrap(await world.runBatch({ timeoutMs: 5_000 }));
@@ -148,7 +169,9 @@ describe('what an adapter is shown', () => {
     expect(seen!.grant).toMatchObject({ name: 'cap_t', cap: 't/cap@1' });
     expect(seen!.params).toEqual({ id: 'a', mode: 'one' });
     expect(seen!.paramsCbor).toEqual(intent.params_cbor);
-    expect(seen!.dispatchId).toBe(hashText(hashOf({ world_id: bench.worldId, emission_seq: seq, intent_hash: intent.intent_hash })));
+    expect(seen!.dispatchId).toBe(
+      hashText(hashOf({ world_id: bench.worldId, emission_seq: seq, intent_hash: intent.intent_hash })),
+    );
     // §3.4: with a key, equal content is one operation for the provider too.
     expect(seen!.externalKey).toBe(toHex(hashOf({ world_id: bench.worldId, intent_hash: intent.intent_hash })));
   });
@@ -263,7 +286,11 @@ describe('time limits (§3.5)', () => {
         new Promise((resolve) => {
           ctx.signal.addEventListener('abort', () => {
             reason = (ctx.signal.reason as Error).name;
-            resolve({ status: 'error', error: { code: 'x.aborted', message: 'aborted' }, payload: { text: 'partial' } });
+            resolve({
+              status: 'error',
+              error: { code: 'x.aborted', message: 'aborted' },
+              payload: { text: 'partial' },
+            });
           });
         }),
       { timeoutMs: 1_000 },
@@ -420,8 +447,12 @@ describe('registry (§4)', () => {
   const adapter = (id: string, ...kinds: string[]): EffectAdapter => ({ id, kinds, classify: () => 'read' });
 
   test('the exact kind wins over a wildcard, the longest wildcard over a shorter one', () => {
-    const registry = unwrap(AdapterRegistry.of([adapter('a', 'mcp.call.*'), adapter('b', 'mcp.call.search'), adapter('c', 'mcp.*')]));
-    expect(['mcp.call.search', 'mcp.call.other', 'mcp.list', 'http.request'].map((kind) => registry.find(kind)?.id)).toEqual(['b', 'a', 'c', undefined]);
+    const registry = unwrap(
+      AdapterRegistry.of([adapter('a', 'mcp.call.*'), adapter('b', 'mcp.call.search'), adapter('c', 'mcp.*')]),
+    );
+    expect(
+      ['mcp.call.search', 'mcp.call.other', 'mcp.list', 'http.request'].map((kind) => registry.find(kind)?.id),
+    ).toEqual(['b', 'a', 'c', undefined]);
   });
 
   test.each([
@@ -444,7 +475,9 @@ describe('secrets (§6)', () => {
     if (node['name'] === 't/call@1') return [{ ...node, params_schema: 't/Key@1' }];
     if (node['name'] === 't/call_plan@1') {
       const plan = node as { steps: { id: string }[] };
-      const token = { variant: { tag: 'secret', value: { record: { alias: { text: 't/key' }, version: { nat: 1 } } } } };
+      const token = {
+        variant: { tag: 'secret', value: { record: { alias: { text: 't/key' }, version: { nat: 1 } } } },
+      };
       return [
         {
           ...plan,
@@ -458,7 +491,10 @@ describe('secrets (§6)', () => {
     return [node];
   }).map((node) =>
     node['$kind'] === 'manifest'
-      ? { ...node, plans: (node['plans'] as { name: string }[]).filter((p) => !['t/unkeyed@1', 't/steps@1'].includes(p.name)) }
+      ? {
+          ...node,
+          plans: (node['plans'] as { name: string }[]).filter((p) => !['t/unkeyed@1', 't/steps@1'].includes(p.name)),
+        }
       : node,
   );
   const nodes = [...withSecret, { $kind: 'defsecret', name: 't/key@1', binding_id: 'env:TEST_KEY' }];
@@ -477,7 +513,10 @@ describe('secrets (§6)', () => {
   test('the adapter sees the plaintext, the journal only the reference', async () => {
     const { adapter, bench, receipt } = await runSecret(async () => okOutcome(), { TEST_KEY: 'hunter2-hunter2' });
     expect(receipt.status).toBe('ok');
-    expect((adapter.calls[0]!.params as { token: unknown }).token).toEqual({ $tag: 'literal', $value: 'hunter2-hunter2' });
+    expect((adapter.calls[0]!.params as { token: unknown }).token).toEqual({
+      $tag: 'literal',
+      $value: 'hunter2-hunter2',
+    });
     const batches = unwrap(await collectBatches(bench.store, bench.worldId, 0));
     const bytes = batches.map((batch) => Buffer.from(batch.body).toString('latin1')).join();
     expect(bytes).toContain('t/key');
@@ -493,11 +532,18 @@ describe('secrets (§6)', () => {
 
   test('a payload or a blob that holds the secret: secret.leak, unless the kind may echo', async () => {
     const env = { TEST_KEY: 'hunter2-hunter2' };
-    expect((await runSecret(async () => okOutcome('it is hunter2-hunter2!'), env)).receipt).toMatchObject({ error: { code: 'secret.leak' } });
-    const blob = await runSecret(async (_, ctx) => okOutcome(await ctx.blobs.put(new TextEncoder().encode('hunter2-hunter2'))), env);
+    expect((await runSecret(async () => okOutcome('it is hunter2-hunter2!'), env)).receipt).toMatchObject({
+      error: { code: 'secret.leak' },
+    });
+    const blob = await runSecret(
+      async (_, ctx) => okOutcome(await ctx.blobs.put(new TextEncoder().encode('hunter2-hunter2'))),
+      env,
+    );
     expect(blob.receipt).toMatchObject({ error: { code: 'secret.leak' } });
     const config = hostConfig((c) => ({ secrets: { ...c.secrets, allowEcho: ['t.call'] } }));
-    expect((await runSecret(async () => okOutcome('it is hunter2-hunter2!'), env, { config })).receipt.status).toBe('ok');
+    expect((await runSecret(async () => okOutcome('it is hunter2-hunter2!'), env, { config })).receipt.status).toBe(
+      'ok',
+    );
   });
 
   test('errors and logs are redacted', async () => {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { submitItem } from '../src/inbox-client.ts';
 import { decodeInboxItem, encodeInboxItem, type InboxIngress } from '../src/inbox-item.ts';
 import { ephemeralKey } from '../src/keys.ts';
-import { type UnsignedReceipt, signReceipts } from '../src/signer.ts';
+import { signReceipts, type UnsignedReceipt } from '../src/signer.ts';
 import { approvals, Bench, fakeAdapter, job, until } from './bench-world.ts';
 
 const optional = <T>(arb: fc.Arbitrary<T>) => fc.option(arb, { nil: undefined });
@@ -15,8 +15,21 @@ const hash = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const seq = fc.nat();
 
 const ingresses: fc.Arbitrary<InboxIngress> = fc.oneof(
-  fc.record({ kind: fc.constant('event' as const), ingressId: optional(text), schema: text, value: bytes, key: optional(bytes) }),
-  fc.record({ kind: fc.constant('inbox' as const), ingressId: optional(text), source: text, schema: text, value: bytes, key: optional(bytes) }),
+  fc.record({
+    kind: fc.constant('event' as const),
+    ingressId: optional(text),
+    schema: text,
+    value: bytes,
+    key: optional(bytes),
+  }),
+  fc.record({
+    kind: fc.constant('inbox' as const),
+    ingressId: optional(text),
+    source: text,
+    schema: text,
+    value: bytes,
+    key: optional(bytes),
+  }),
   fc.record({ kind: fc.constant('timer' as const), emissionSeq: seq }),
   fc.record({
     kind: fc.constant('plan_start' as const),
@@ -55,31 +68,53 @@ const ingresses: fc.Arbitrary<InboxIngress> = fc.oneof(
 describe('an inbox item (`docs/formats/inbox-item.md`)', () => {
   test('decoding gives back what was encoded, and the digest is that of the ingress it becomes', () => {
     fc.assert(
-      fc.property(ingresses, optional(text), fc.bigInt({ min: 0n, max: 2n ** 63n }), (ingress, dedupeKey, enqueuedAtNs) => {
-        const encoded = encodeInboxItem({ ingress, dedupeKey, enqueuedAtNs });
-        const decoded = unwrap(decodeInboxItem(encoded.item));
-        expect(decoded.enqueuedAtNs).toBe(enqueuedAtNs);
-        expect(decoded.dedupeKey).toBe(dedupeKey);
-        expect(encoded.digest).toEqual(ingressDigest(ingress));
-        expect(ingressDigest(decoded.ingress)).toEqual(encoded.digest);
-        expect(decoded.ingress.ingressId).toBe(ingress.kind === 'receipt' || ingress.kind === 'timer' ? undefined : ingress.ingressId);
-      }),
+      fc.property(
+        ingresses,
+        optional(text),
+        fc.bigInt({ min: 0n, max: 2n ** 63n }),
+        (ingress, dedupeKey, enqueuedAtNs) => {
+          const encoded = encodeInboxItem({ ingress, dedupeKey, enqueuedAtNs });
+          const decoded = unwrap(decodeInboxItem(encoded.item));
+          expect(decoded.enqueuedAtNs).toBe(enqueuedAtNs);
+          expect(decoded.dedupeKey).toBe(dedupeKey);
+          expect(encoded.digest).toEqual(ingressDigest(ingress));
+          expect(ingressDigest(decoded.ingress)).toEqual(encoded.digest);
+          expect(decoded.ingress.ingressId).toBe(
+            ingress.kind === 'receipt' || ingress.kind === 'timer' ? undefined : ingress.ingressId,
+          );
+        },
+      ),
     );
   });
 
   test('any other bytes are a decode_error, never a throw', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.uint8Array({ maxLength: 60 }), fc.jsonValue().filter((v) => !hasFloat(v)).map((v) => encode(v as never))), (item) => {
-        const decoded = decodeInboxItem(item);
-        if (!decoded.ok) expect(decoded.failure.code).toBe('decode_error');
-      }),
+      fc.property(
+        fc.oneof(
+          fc.uint8Array({ maxLength: 60 }),
+          fc
+            .jsonValue()
+            .filter((v) => !hasFloat(v))
+            .map((v) => encode(v as never)),
+        ),
+        (item) => {
+          const decoded = decodeInboxItem(item);
+          if (!decoded.ok) expect(decoded.failure.code).toBe('decode_error');
+        },
+      ),
     );
     for (const item of [
       { kind: 'event' },
       { kind: 'event', schema: 'a', value: 'text' },
       { kind: 'nope' },
       { kind: 'control', command: 'nope' },
-      { kind: 'receipt', intent_hash: new Uint8Array(32), adapter_id: 'a', status: 'maybe', signature: new Uint8Array(64) },
+      {
+        kind: 'receipt',
+        intent_hash: new Uint8Array(32),
+        adapter_id: 'a',
+        status: 'maybe',
+        signature: new Uint8Array(64),
+      },
     ]) {
       expect(decodeInboxItem(encode(item))).toMatchObject({ ok: false, failure: { code: 'decode_error' } });
     }
@@ -89,13 +124,16 @@ describe('an inbox item (`docs/formats/inbox-item.md`)', () => {
 function hasFloat(value: unknown): boolean {
   if (typeof value === 'number') return !Number.isSafeInteger(value) || Object.is(value, -0);
   if (typeof value === 'string') return !value.isWellFormed();
-  if (value !== null && typeof value === 'object') return Object.entries(value).some(([k, v]) => !k.isWellFormed() || hasFloat(v));
+  if (value !== null && typeof value === 'object')
+    return Object.entries(value).some(([k, v]) => !k.isWellFormed() || hasFloat(v));
   return false;
 }
 
 describe('what another process enqueues (`hosting.md` §5)', () => {
   const enqueue = (bench: Bench, ingress: InboxIngress, dedupeKey?: string) =>
-    submitItem(bench.store, bench.worldId, encodeInboxItem({ ingress, dedupeKey, enqueuedAtNs: 1n }), { timeoutMs: 5_000 });
+    submitItem(bench.store, bench.worldId, encodeInboxItem({ ingress, dedupeKey, enqueuedAtNs: 1n }), {
+      timeoutMs: 5_000,
+    });
   const startItem = (id: string, ingressId?: string): InboxIngress => ({
     kind: 'plan_start',
     plan: 't/call_plan@1',
@@ -117,7 +155,12 @@ describe('what another process enqueues (`hosting.md` §5)', () => {
 
   test('lies there while no process runs the world, and is applied once at the next start', async () => {
     const bench = await Bench.create();
-    const waiting = await submitItem(bench.store, bench.worldId, encodeInboxItem({ ingress: startItem('a', 'k'), dedupeKey: 'k', enqueuedAtNs: 1n }), { timeoutMs: 0 });
+    const waiting = await submitItem(
+      bench.store,
+      bench.worldId,
+      encodeInboxItem({ ingress: startItem('a', 'k'), dedupeKey: 'k', enqueuedAtNs: 1n }),
+      { timeoutMs: 0 },
+    );
     expect(waiting).toMatchObject({ ok: true, value: { state: 'accepted' } });
     for (let i = 0; i < 2; i++) {
       const world = await bench.open();
@@ -125,8 +168,14 @@ describe('what another process enqueues (`hosting.md` §5)', () => {
       await world.close();
     }
     expect((await bench.of('plan_started')).length).toBe(1);
-    expect(await enqueue(bench, startItem('a', 'k'), 'k')).toMatchObject({ ok: true, value: { state: 'applied', answer: { duplicate: true } } });
-    expect(await enqueue(bench, startItem('b', 'k'), 'k')).toMatchObject({ ok: false, failure: { code: 'ingress.conflict' } });
+    expect(await enqueue(bench, startItem('a', 'k'), 'k')).toMatchObject({
+      ok: true,
+      value: { state: 'applied', answer: { duplicate: true } },
+    });
+    expect(await enqueue(bench, startItem('b', 'k'), 'k')).toMatchObject({
+      ok: false,
+      failure: { code: 'ingress.conflict' },
+    });
   });
 
   test('a refusal is on record and reaches the submitter', async () => {
@@ -165,7 +214,11 @@ describe('what another process enqueues (`hosting.md` §5)', () => {
 
   test('a commit that fails while items are applied applies each of them once, in order', async () => {
     let commits = 0;
-    const bench = await Bench.create({ store: { fault: (operation) => (operation === 'commit' && [1, 2, 5].includes(++commits) ? 'unavailable' : undefined) } });
+    const bench = await Bench.create({
+      store: {
+        fault: (operation) => (operation === 'commit' && [1, 2, 5].includes(++commits) ? 'unavailable' : undefined),
+      },
+    });
     for (let i = 0; i < 8; i++) await bench.store.inbox.enqueue(bench.worldId, ...itemArgs(startItem(`n${i}`)));
     const world = await bench.open();
     unwrap(await world.runBatch({ wait: true, timeoutMs: 10_000 }));
@@ -198,9 +251,14 @@ describe('receipts that come through the inbox are judged (`kernel.md` §10.2)',
       payloadCbor: encode({ decision: 'approved', approver: 'socket:ada', rationale: null }),
     };
     const send = (signed: Extract<Ingress, { kind: 'receipt' }>['receipt'], dedupeKey?: string) =>
-      submitItem(bench.store, bench.worldId, encodeInboxItem({ ingress: { kind: 'receipt', receipt: signed, verdict: {} }, dedupeKey, enqueuedAtNs: 1n }), {
-        timeoutMs: 5_000,
-      });
+      submitItem(
+        bench.store,
+        bench.worldId,
+        encodeInboxItem({ ingress: { kind: 'receipt', receipt: signed, verdict: {} }, dedupeKey, enqueuedAtNs: 1n }),
+        {
+          timeoutMs: 5_000,
+        },
+      );
     return { bench, world, receipt, send };
   }
 
@@ -215,18 +273,45 @@ describe('receipts that come through the inbox are judged (`kernel.md` §10.2)',
   });
 
   test.each([
-    ['another key', (r: UnsignedReceipt, b: Bench) => signReceipts(b.worldId, ephemeralKey(), [r])[0]!, 'receipt.bad_signature'],
-    ['another world', (r: UnsignedReceipt, b: Bench) => signReceipts(`${b.worldId}x`, b.key, [r])[0]!, 'receipt.bad_signature'],
+    [
+      'another key',
+      (r: UnsignedReceipt, b: Bench) => signReceipts(b.worldId, ephemeralKey(), [r])[0]!,
+      'receipt.bad_signature',
+    ],
+    [
+      'another world',
+      (r: UnsignedReceipt, b: Bench) => signReceipts(`${b.worldId}x`, b.key, [r])[0]!,
+      'receipt.bad_signature',
+    ],
     ['no signature', (r: UnsignedReceipt) => ({ ...r, signature: new Uint8Array(64) }), 'receipt.bad_signature'],
-    ['changed content', (r: UnsignedReceipt, b: Bench) => ({ ...signReceipts(b.worldId, b.key, [r])[0]!, costCents: 1n }), 'receipt.bad_signature'],
-    ['an adapter that is not registered', (r: UnsignedReceipt, b: Bench) => signReceipts(b.worldId, b.key, [{ ...r, adapterId: 'x.y' }])[0]!, 'receipt.adapter_invalid'],
-    ['a reserved adapter id', (r: UnsignedReceipt, b: Bench) => signReceipts(b.worldId, b.key, [{ ...r, adapterId: 'kernel.x' }])[0]!, 'receipt.adapter_invalid'],
-    ['an unknown intent', (r: UnsignedReceipt, b: Bench) => signReceipts(b.worldId, b.key, [{ ...r, emissionSeq: 9_999, intentHash: new Uint8Array(32) }])[0]!, 'receipt.unknown'],
+    [
+      'changed content',
+      (r: UnsignedReceipt, b: Bench) => ({ ...signReceipts(b.worldId, b.key, [r])[0]!, costCents: 1n }),
+      'receipt.bad_signature',
+    ],
+    [
+      'an adapter that is not registered',
+      (r: UnsignedReceipt, b: Bench) => signReceipts(b.worldId, b.key, [{ ...r, adapterId: 'x.y' }])[0]!,
+      'receipt.adapter_invalid',
+    ],
+    [
+      'a reserved adapter id',
+      (r: UnsignedReceipt, b: Bench) => signReceipts(b.worldId, b.key, [{ ...r, adapterId: 'kernel.x' }])[0]!,
+      'receipt.adapter_invalid',
+    ],
+    [
+      'an unknown intent',
+      (r: UnsignedReceipt, b: Bench) =>
+        signReceipts(b.worldId, b.key, [{ ...r, emissionSeq: 9_999, intentHash: new Uint8Array(32) }])[0]!,
+      'receipt.unknown',
+    ],
   ])('%s: refused on record, and the effect stays open', async (_, make, code) => {
     const { bench, world, receipt, send } = await withOpenApproval();
     expect(await send(make(receipt, bench))).toMatchObject({ ok: false, failure: { code } });
     expect((await world.approvals()).length).toBe(1);
-    expect((await world.decideApproval({ intentHash: receipt.intentHash, decision: 'denied', approver: 'x' })).ok).toBe(true);
+    expect((await world.decideApproval({ intentHash: receipt.intentHash, decision: 'denied', approver: 'x' })).ok).toBe(
+      true,
+    );
     await world.close();
     await bench.replays();
   });

@@ -203,7 +203,9 @@ describe('requests', () => {
   test('what only the kernel can refuse is on record and answered with its code', async () => {
     const bench = await Bench.create();
     const world = await bench.open();
-    expect(await world.cancelPlan({ planId: 99, reason: 'none', actor: 'me' })).toMatchObject({ failure: { code: 'plan.not_live' } });
+    expect(await world.cancelPlan({ planId: 99, reason: 'none', actor: 'me' })).toMatchObject({
+      failure: { code: 'plan.not_live' },
+    });
     expect(await bench.of('ingress_rejected')).toMatchObject([{ code: 'plan.not_live' }]);
     await world.close();
   });
@@ -214,7 +216,9 @@ describe('requests', () => {
     const first = unwrap(await world.startPlan(start('a', { ingressId: 'k' })));
     const again = unwrap(await world.startPlan(start('a', { ingressId: 'k' })));
     expect(again).toEqual({ ...first, duplicate: true });
-    expect(await world.startPlan(start('b', { ingressId: 'k' }))).toMatchObject({ failure: { code: 'ingress.conflict' } });
+    expect(await world.startPlan(start('b', { ingressId: 'k' }))).toMatchObject({
+      failure: { code: 'ingress.conflict' },
+    });
     await world.close();
     expect((await bench.of('plan_started')).length).toBe(1);
   });
@@ -232,7 +236,7 @@ describe('requests', () => {
   test('a cancelled plan ends, and its open effect is recorded late', async () => {
     const bench = await Bench.create();
     const answer = gate();
-    const world = await bench.open({ adapters: [fakeAdapter(async () => (await answer.promise, okOutcome()))] });
+    const world = await bench.open({ adapters: [fakeAdapter(() => answer.promise.then(() => okOutcome()))] });
     await world.startPlan(start('a'));
     unwrap(await world.cancelPlan({ planId: 0, reason: 'enough', actor: 'me' }));
     answer.open();
@@ -248,7 +252,9 @@ describe('requests', () => {
     const answer = unwrap(await world.sendEvent({ schema: 't/Done@1', value: { cbor: encode({ id: 'x' }) } }));
     expect(answer).toMatchObject({ state: 'applied', duplicate: false, firstSeq: 3, lastSeq: 3 });
     const [event] = await bench.of('domain_event');
-    expect(answer.state === 'applied' && answer.eventHash).toBe(`sha256:${Buffer.from(event!.event_hash).toString('hex')}`);
+    expect(answer.state === 'applied' && answer.eventHash).toBe(
+      `sha256:${Buffer.from(event!.event_hash).toString('hex')}`,
+    );
     await world.close();
   });
 

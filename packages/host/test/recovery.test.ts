@@ -24,20 +24,27 @@ async function killInFlight(deliveryClass: DeliveryClass) {
 }
 
 describe('after a crash, external intents are recovered from state by class (`host.md` §3.1, W8)', () => {
-  test.each(['read', 'keyed'] as const)('%s: executed again as the same dispatch, with the same external key', async (deliveryClass) => {
-    const { before, after, receipt } = await killInFlight(deliveryClass);
-    expect(after.length).toBe(1);
-    expect(after[0]!.recovered).toBe(true);
-    expect(after[0]!.attempt).toBe(2);
-    expect(after[0]!.externalKey).toBe(before.externalKey);
-    expect(after[0]!.dispatchId).toBe(before.dispatchId);
-    expect(receipt.status).toBe('ok');
-  });
+  test.each(['read', 'keyed'] as const)(
+    '%s: executed again as the same dispatch, with the same external key',
+    async (deliveryClass) => {
+      const { before, after, receipt } = await killInFlight(deliveryClass);
+      expect(after.length).toBe(1);
+      expect(after[0]!.recovered).toBe(true);
+      expect(after[0]!.attempt).toBe(2);
+      expect(after[0]!.externalKey).toBe(before.externalKey);
+      expect(after[0]!.dispatchId).toBe(before.dispatchId);
+      expect(receipt.status).toBe('ok');
+    },
+  );
 
   test('at_most_once with its mark: not run again, delivery.unknown from host.dispatch', async () => {
     const { after, receipt } = await killInFlight('at_most_once');
     expect(after).toEqual([]);
-    expect(receipt).toMatchObject({ adapter_id: 'host.dispatch', status: 'error', error: { code: 'delivery.unknown' } });
+    expect(receipt).toMatchObject({
+      adapter_id: 'host.dispatch',
+      status: 'error',
+      error: { code: 'delivery.unknown' },
+    });
   });
 
   test('at_most_once without a mark: executed, since nothing can have happened (W6)', async () => {
@@ -60,7 +67,7 @@ describe('after a crash, external intents are recovered from state by class (`ho
   test('a receipt that was not durable is lost with the process, and the effect runs again (W2)', async () => {
     const bench = await Bench.create();
     const answered = gate();
-    const adapter = fakeAdapter(async () => (await answered.promise, okOutcome()));
+    const adapter = fakeAdapter(() => answered.promise.then(() => okOutcome()));
     const { world, connection } = await bench.openCuttable({ adapters: [adapter] });
     await world.startPlan(start('a'));
     const held = gate();
@@ -79,7 +86,9 @@ describe('after a crash, external intents are recovered from state by class (`ho
 
   test('what was settled is never dispatched again, however many snapshots lie between', async () => {
     const bench = await Bench.create();
-    const open = fakeAdapter(async (request) => ((request.params as { id: string }).id === 'hangs' ? never() : okOutcome()));
+    const open = fakeAdapter(async (request) =>
+      (request.params as { id: string }).id === 'hangs' ? never() : okOutcome(),
+    );
     const config = hostConfig(() => ({ snapshot: { everyEntries: 1, everyMs: 300_000 } }));
     const { world, connection } = await bench.openCuttable({ adapters: [open], config });
     await world.startPlan(start('hangs'));
@@ -113,7 +122,10 @@ describe('after a crash, external intents are recovered from state by class (`ho
     unwrap(await last.runBatch({ timeoutMs: 10_000 }));
     await last.close();
     expect(adapter.calls.map((c) => c.attempt)).toEqual([1, 2, 3, 4, 5]);
-    expect((await bench.of('effect_receipt'))[0]).toMatchObject({ adapter_id: 'host.dispatch', error: { code: 'delivery.exhausted' } });
+    expect((await bench.of('effect_receipt'))[0]).toMatchObject({
+      adapter_id: 'host.dispatch',
+      error: { code: 'delivery.exhausted' },
+    });
   });
 });
 
@@ -138,7 +150,10 @@ describe('one process at a time (`host.md` §1, `hosting.md` §6)', () => {
       });
       return never();
     });
-    const old = await bench.open({ adapters: [adapter], leaseTimes: { ttlMs: 15_000, renewMs: 30, safetyMs: 3_000, maxSkewMs: 2_000 } });
+    const old = await bench.open({
+      adapters: [adapter],
+      leaseTimes: { ttlMs: 15_000, renewMs: 30, safetyMs: 3_000, maxSkewMs: 2_000 },
+    });
     await old.startPlan(start('a'));
     await until(() => adapter.calls.length === 1);
     const heir = await bench.reopen({ adapters: [fakeAdapter(), approvals()] });
@@ -154,7 +169,14 @@ describe('one process at a time (`host.md` §1, `hosting.md` §6)', () => {
   test('a lease that runs out without an answer ends the world (L3, L4)', async () => {
     const bench = await Bench.create();
     let isDown = false;
-    const store = { ...bench.store, lease: { ...bench.store.lease, renew: async (...a: Parameters<typeof bench.store.lease.renew>) => (isDown ? ({ answer: 'unavailable', message: 'down' } as const) : bench.store.lease.renew(...a)) } };
+    const store = {
+      ...bench.store,
+      lease: {
+        ...bench.store.lease,
+        renew: async (...a: Parameters<typeof bench.store.lease.renew>) =>
+          isDown ? ({ answer: 'unavailable', message: 'down' } as const) : bench.store.lease.renew(...a),
+      },
+    };
     const world = await bench.open({ store, leaseTimes: { ttlMs: 400, renewMs: 50, safetyMs: 200, maxSkewMs: 2_000 } });
     isDown = true;
     expect((await world.closed)?.code).toBe('world.locked');
@@ -165,8 +187,19 @@ describe('one process at a time (`host.md` §1, `hosting.md` §6)', () => {
     const { VirtualClock } = await import('@worldline/testkit');
     const leaseClock = new VirtualClock({ wallNs: BigInt(Date.now()) * 1_000_000n });
     let isDown = true;
-    const store = { ...bench.store, lease: { ...bench.store.lease, renew: async (...a: Parameters<typeof bench.store.lease.renew>) => (isDown ? ({ answer: 'unavailable', message: 'down' } as const) : bench.store.lease.renew(...a)) } };
-    const world = await bench.open({ store, leaseClock, leaseTimes: { ttlMs: 15_000, renewMs: 5_000, safetyMs: 3_000, maxSkewMs: 60_000 } });
+    const store = {
+      ...bench.store,
+      lease: {
+        ...bench.store.lease,
+        renew: async (...a: Parameters<typeof bench.store.lease.renew>) =>
+          isDown ? ({ answer: 'unavailable', message: 'down' } as const) : bench.store.lease.renew(...a),
+      },
+    };
+    const world = await bench.open({
+      store,
+      leaseClock,
+      leaseTimes: { ttlMs: 15_000, renewMs: 5_000, safetyMs: 3_000, maxSkewMs: 60_000 },
+    });
     leaseClock.advanceMs(12_500);
     let isAnswered = false;
     const answer = world.startPlan(start('a')).then((a) => {
@@ -212,7 +245,7 @@ describe('shutdown and snapshots (`host.md` §7.4, §7.5)', () => {
   test('a clean close waits for effects in flight, snapshots, releases; opening again replays no tail', async () => {
     const bench = await Bench.create();
     const answer = gate();
-    const adapter = fakeAdapter(async () => (await answer.promise, okOutcome()));
+    const adapter = fakeAdapter(() => answer.promise.then(() => okOutcome()));
     const world = await bench.open({ adapters: [adapter] });
     await world.startPlan(start('a'));
     await until(() => adapter.calls.length === 1);
@@ -320,7 +353,10 @@ describe('batch mode (`host.md` §7.6)', () => {
     await world.startPlan({ plan: 't/after@1', input: job('b') });
     const report = unwrap(await world.runBatch({ timeoutMs: 5_000 }));
     expect(report).toEqual({ idle: true, livePlans: 2, waiting: { timers: 1, approvals: 1, receipts: 0, events: 0 } });
-    expect(await world.runBatch({ wait: true, timeoutMs: 30 })).toMatchObject({ ok: false, failure: { code: 'timeout' } });
+    expect(await world.runBatch({ wait: true, timeoutMs: 30 })).toMatchObject({
+      ok: false,
+      failure: { code: 'timeout' },
+    });
     await world.close();
   });
 

@@ -29,7 +29,12 @@ describe('timers (`kernel.md` §12, `host.md` §5.3)', () => {
   test('due timers are offered in order of due time, then intent hash', async () => {
     const bench = await Bench.create();
     const world = await bench.open();
-    for (const [id, at] of [['c', 30], ['a', 10], ['b', 20]] as const) await world.startPlan(nap(id, at * SECOND));
+    for (const [id, at] of [
+      ['c', 30],
+      ['a', 10],
+      ['b', 20],
+    ] as const)
+      await world.startPlan(nap(id, at * SECOND));
     bench.clock.advanceMs(60_000);
     await until(async () => (await bench.done()).length === 3);
     expect(await bench.done()).toEqual(['a', 'b', 'c']);
@@ -86,7 +91,9 @@ describe('timers (`kernel.md` §12, `host.md` §5.3)', () => {
   test('a timer that races a slow effect is journaled first', async () => {
     const bench = await Bench.create();
     const slow = gate();
-    const world = await bench.open({ adapters: [fakeAdapter(async () => (await slow.promise, okOutcome()), { timeoutMs: 100_000_000 })] });
+    const world = await bench.open({
+      adapters: [fakeAdapter(() => slow.promise.then(() => okOutcome()), { timeoutMs: 100_000_000 })],
+    });
     await world.startPlan({ plan: 't/call_plan@1', input: job('slow') });
     await world.startPlan(nap('nap', 10 * SECOND));
     bench.clock.advanceMs(10_000);
@@ -115,12 +122,16 @@ test('the due index gives entries in order of (due, intent hash), whatever order
   fc.assert(
     fc.property(fc.array(entry, { maxLength: 60 }), fc.bigInt({ min: 0n, max: 6n }), (entries, now) => {
       const index = new TimerIndex();
-      const all = entries.map(({ dueNs, byte }, i): DueEntry => ({ dueNs, emissionSeq: i, intentHash: Uint8Array.of(byte, i) }));
+      const all = entries.map(
+        ({ dueNs, byte }, i): DueEntry => ({ dueNs, emissionSeq: i, intentHash: Uint8Array.of(byte, i) }),
+      );
       for (const one of all) index.add(one);
       const taken: DueEntry[] = [];
       for (let one = index.take(now); one !== undefined; one = index.take(now)) taken.push(one);
       const key = (e: DueEntry) => [Number(e.dueNs), e.intentHash[0]!, e.intentHash[1]!];
-      const sorted = all.filter((e) => e.dueNs <= now).sort((a, b) => key(a)[0]! - key(b)[0]! || key(a)[1]! - key(b)[1]! || key(a)[2]! - key(b)[2]!);
+      const sorted = all
+        .filter((e) => e.dueNs <= now)
+        .sort((a, b) => key(a)[0]! - key(b)[0]! || key(a)[1]! - key(b)[1]! || key(a)[2]! - key(b)[2]!);
       expect(taken.map((e) => e.emissionSeq)).toEqual(sorted.map((e) => e.emissionSeq));
       expect(index.size).toBe(all.length - taken.length);
     }),

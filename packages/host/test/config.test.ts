@@ -1,0 +1,160 @@
+import { unwrap } from '@worldline/canon';
+import { encodeConfig } from '@worldline/kernel';
+import { describe, expect, test } from 'vitest';
+import { defaultHostConfig, readHostConfig } from '../src/config.ts';
+
+const problems = (json: unknown, env = {}) => {
+  const read = readHostConfig(json, env);
+  if (read.ok) throw new Error('it was accepted');
+  return read.failure.map(({ code, path }) => [code, path.join('.')]);
+};
+
+describe('worldline.host.json (`host.md` §13)', () => {
+  test('without a file every default holds', () => {
+    const config = unwrap(readHostConfig(undefined, {}) as never) as ReturnType<typeof defaultHostConfig>;
+    expect(config).toEqual(defaultHostConfig());
+    expect(config.effects).toMatchObject({
+      timeoutMs: 30_000,
+      maxInFlight: 64,
+      claimsMax: 5,
+      retry: { max: 2, baseMs: 250, factor: 2, capMs: 5_000 },
+    });
+    expect(config.http).toMatchObject({
+      timeoutMs: 30_000,
+      maxBodyBytes: 10_485_760,
+      redirects: 'manual',
+      envProxy: false,
+    });
+    expect(config.snapshot).toEqual({ everyEntries: 1_000, everyMs: 300_000 });
+    expect(config.journal).toEqual({ fsync: 'group', maxGroup: 256 });
+    expect(config.shutdown.graceMs).toBe(10_000);
+  });
+
+  test('every key is read', () => {
+    const key = 'ab'.repeat(32);
+    const read = readHostConfig(
+      {
+        effects: { timeout_ms: 1, max_in_flight: 2, retry: { 'host.http': { max: 0, cap_ms: 9 } } },
+        http: {
+          timeout_ms: 3,
+          max_body_bytes: 4,
+          redirects: 'recheck',
+          allow_private: ['127.0.0.1'],
+          credentials: [
+            { grant: 'g', origin: 'https://a', header: 'authorization', prefix: 'Bearer ', binding: 'env:X' },
+          ],
+          proxy: 'http://p',
+          env_proxy: true,
+          retry_statuses: [503],
+        },
+        approvals: { max_pending: 5, rules: [{ subject_prefix: 'x', roles: ['r'] }] },
+        secrets: { bindings: { b: 'env:B' }, allow_placeholders: true, allow_echo: ['k'] },
+        receipts: { trusted_keys: [{ adapter_id: 'a', key_id: 'k', alg: 'ed25519', key, kinds: ['x.*'] }] },
+        store: { engine: 'sqlite', dir: 'elsewhere' },
+        journal: { fsync: 'always', max_group: 6 },
+        snapshot: { every_entries: 7, every_ms: 8 },
+        shutdown: { grace_ms: 9 },
+        world: {
+          clock: 'virtual',
+          logical_origin: '18446744073709551615',
+          limits: { max_event_bytes: 10 },
+          require_policy: true,
+        },
+        adapters: [{ module: './mine.mjs', options: { a: 1 } }],
+        log: { level: 'debug', json: true },
+      },
+      {},
+    );
+    if (!read.ok) throw new Error(JSON.stringify(read.failure));
+    expect(read.value).toMatchObject({
+      effects: { timeoutMs: 1, maxInFlight: 2, retryOf: { 'host.http': { max: 0, baseMs: 250, factor: 2, capMs: 9 } } },
+      http: {
+        timeoutMs: 3,
+        maxBodyBytes: 4,
+        redirects: 'recheck',
+        allowPrivate: ['127.0.0.1'],
+        proxy: 'http://p',
+        envProxy: true,
+        retryStatuses: [503],
+      },
+      approvals: { maxPending: 5, rules: [{ subjectPrefix: 'x', roles: ['r'] }] },
+      secrets: { bindings: { b: 'env:B' }, allowPlaceholders: true, allowEcho: ['k'] },
+      receipts: { trustedKeys: [{ adapterId: 'a', keyId: 'k', alg: 'ed25519', kinds: ['x.*'] }] },
+      store: { engine: 'sqlite', dir: 'elsewhere' },
+      journal: { fsync: 'always', maxGroup: 6 },
+      snapshot: { everyEntries: 7, everyMs: 8 },
+      shutdown: { graceMs: 9 },
+      world: {
+        clock: 'virtual',
+        logical_origin: 2n ** 64n - 1n,
+        require_policy: true,
+        limits: { max_event_bytes: 10, max_tasks_per_ingress: 100_000 },
+      },
+      adapters: [{ module: './mine.mjs', export: 'default', options: { a: 1 } }],
+      log: { level: 'debug', json: true },
+    });
+    expect(read.value.receipts.trustedKeys[0]!.key.length).toBe(32);
+    expect(() => encodeConfig(read.value.world)).not.toThrow();
+  });
+
+  test('an unknown key is refused where it stands, with the key that was meant', () => {
+    const read = readHostConfig({ effects: { timeout: 1 }, htpp: {}, journal: { fsnc: 'group' } }, {});
+    expect(read.ok).toBe(false);
+    if (read.ok) return;
+    expect(read.failure.map((f) => [f.code, f.path.join('.'), f.hint])).toEqual([
+      ['config.unknown_key', 'htpp', 'Did you mean "http"?'],
+      ['config.unknown_key', 'effects.timeout', 'Known keys: timeout_ms, max_in_flight, retry.'],
+      ['config.unknown_key', 'journal.fsnc', 'Did you mean "fsync"?'],
+    ]);
+  });
+
+  test('a section that a later release brings is "not supported yet"', () => {
+    expect(problems({ server: {}, llm: {} })).toEqual([
+      ['unsupported', 'server'],
+      ['unsupported', 'llm'],
+    ]);
+    expect(problems({ store: { engine: 'postgres' } })).toEqual([['config.invalid', 'store.engine']]);
+    expect(problems({ world: { fabric_accept: [] } })).toEqual([['config.invalid', 'world.fabric_accept']]);
+  });
+
+  test.each([
+    [[], ''],
+    ['text', ''],
+    [{ effects: 7 }, 'effects'],
+    [{ effects: { timeout_ms: 'x' } }, 'effects.timeout_ms'],
+    [{ effects: { timeout_ms: -1 } }, 'effects.timeout_ms'],
+    [{ http: { allow_private: [7] } }, 'http.allow_private'],
+    [{ http: { redirects: 'follow' } }, 'http.redirects'],
+    [{ http: { credentials: [{}] } }, 'http.credentials.0.grant'],
+    [{ receipts: { trusted_keys: [{ key: 'zz' }] } }, 'receipts.trusted_keys.0.key'],
+    [{ receipts: { trusted_keys: [{ key: 'abcd' }] } }, 'receipts.trusted_keys.0.key'],
+    [{ world: { logical_origin: 1.5 } }, 'world.logical_origin'],
+    [{ world: { logical_origin: '-1' } }, 'world.logical_origin'],
+    [{ world: { limits: { max_event_bytes: 'x' } } }, 'world.limits.max_event_bytes'],
+    [{ adapters: [{}] }, 'adapters.0.module'],
+    [{ log: { level: 'loud' } }, 'log.level'],
+  ])('%j: config.invalid at %s', (json, path) => {
+    expect(problems(json)[0]).toEqual(['config.invalid', path]);
+  });
+
+  test('the environment wins over the file, and is checked too', () => {
+    const env = {
+      WORLDLINE_EFFECT_TIMEOUT_MS: '11',
+      WORLDLINE_HTTP_TIMEOUT_MS: '12',
+      WORLDLINE_HTTP_MAX_BODY_BYTES: '13',
+      WORLDLINE_STORE: 'there',
+      WORLDLINE_LOG: 'warn',
+      WORLDLINE_LOG_JSON: 'true',
+    };
+    const read = readHostConfig({ effects: { timeout_ms: 1 } }, env);
+    if (!read.ok) throw new Error(JSON.stringify(read.failure));
+    expect(read.value.effects.timeoutMs).toBe(11);
+    expect(read.value.http).toMatchObject({ timeoutMs: 12, maxBodyBytes: 13 });
+    expect(read.value.store.dir).toBe('there');
+    expect(read.value.log).toEqual({ level: 'warn', json: true });
+    expect(problems({}, { WORLDLINE_EFFECT_TIMEOUT_MS: 'soon', WORLDLINE_LOG: 'loud' })).toEqual([
+      ['config.invalid', 'env.WORLDLINE_EFFECT_TIMEOUT_MS'],
+      ['config.invalid', 'env.WORLDLINE_LOG'],
+    ]);
+  });
+});
