@@ -74,7 +74,9 @@ export interface ModuleDef {
         readonly capSlots: Readonly<Record<string, string>>;
       }
     | undefined;
-  readonly pure?: { readonly input: string; readonly output: string; readonly context?: string | undefined } | undefined;
+  readonly pure?:
+    | { readonly input: string; readonly output: string; readonly context?: string | undefined }
+    | undefined;
 }
 
 export type Step =
@@ -88,10 +90,28 @@ export type Step =
       readonly idempotencyKey?: Slot | undefined;
       readonly effectIdAs: string;
     }
-  | { readonly op: 'await_receipt'; readonly id: string; /** Effect handle variable. */ readonly handle: string; readonly as: string }
-  | { readonly op: 'await_event'; readonly id: string; readonly event: string; readonly where?: Expr | undefined; readonly as: string }
+  | {
+      readonly op: 'await_receipt';
+      readonly id: string;
+      /** Effect handle variable. */
+      readonly handle: string;
+      readonly as: string;
+    }
+  | {
+      readonly op: 'await_event';
+      readonly id: string;
+      readonly event: string;
+      readonly where?: Expr | undefined;
+      readonly as: string;
+    }
   | { readonly op: 'raise_event'; readonly id: string; readonly event: string; readonly value: Slot }
-  | { readonly op: 'spawn_plan'; readonly id: string; readonly plan: string; readonly input: Slot; readonly handleAs: string }
+  | {
+      readonly op: 'spawn_plan';
+      readonly id: string;
+      readonly plan: string;
+      readonly input: Slot;
+      readonly handleAs: string;
+    }
   | { readonly op: 'await_plan'; readonly id: string; readonly for: Expr; readonly as: string }
   | {
       readonly op: 'spawn_for_each';

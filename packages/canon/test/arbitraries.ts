@@ -99,7 +99,7 @@ export function looseItem(value: CborValue, choose: Choose): number[] {
   if (typeof value !== 'object' || value === null) return [...encodeItem(value)];
   const items = Array.isArray(value)
     ? (value as readonly CborValue[]).map((item) => looseItem(item, choose))
-    : shuffled(
+    : shuffled<[CborValue, CborValue]>(
         value instanceof Map
           ? [...(value as ReadonlyMap<CborValue, CborValue>)]
           : (Object.entries(value) as [CborValue, CborValue][]),

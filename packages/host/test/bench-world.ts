@@ -1,4 +1,4 @@
-import { type Json, type Loaded, loadAuthored } from '@worldline/air';
+import { type Loaded, loadAuthored } from '@worldline/air';
 import { decode, FailureError, unwrap } from '@worldline/canon';
 import { defaultConfig, type JournalRecord, type WorldConfig } from '@worldline/kernel';
 import type {

@@ -173,7 +173,9 @@ export interface GuardedHttp {
   request(request: GuardedRequest): Promise<Result<GuardedResponse, GuardedFailure>>;
 }
 
-export type CapVerdict = { readonly ok: true } | { readonly ok: false; readonly code: string; readonly message: string };
+export type CapVerdict =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly code: string; readonly message: string };
 
 /** What an adapter gets once, before its first request. */
 export interface AdapterEnv {

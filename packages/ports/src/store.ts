@@ -177,45 +177,107 @@ export interface Store {
     create(spec: WorldSpec, batches: readonly Batch[]): Promise<{ readonly answer: 'ok' | 'exists' } | Unavailable>;
     get(worldId: string): Promise<WorldRow | undefined>;
     list(): Promise<readonly WorldRow[]>;
-    setStatus(worldId: string, from: WorldStatus, to: WorldStatus): Promise<{ readonly answer: 'ok' | 'conflict' } | Unavailable>;
+    setStatus(
+      worldId: string,
+      from: WorldStatus,
+      to: WorldStatus,
+    ): Promise<{ readonly answer: 'ok' | 'conflict' } | Unavailable>;
     /** Indexed snapshots, ascending by height. */
     snapshots(worldId: string): Promise<readonly SnapshotRow[]>;
   };
   readonly lease: {
     /** @param dead - a worker id whose process the caller has proved dead. */
     acquire(worldId: string, worker: string, ttlMs: number, dead?: string): Promise<AcquireAnswer>;
-    renew(worldId: string, worker: string, epoch: number, ttlMs: number): Promise<{ readonly answer: 'ok'; readonly expiresAtNs: bigint; readonly storeNowNs: bigint } | Fenced | Unavailable>;
+    renew(
+      worldId: string,
+      worker: string,
+      epoch: number,
+      ttlMs: number,
+    ): Promise<
+      { readonly answer: 'ok'; readonly expiresAtNs: bigint; readonly storeNowNs: bigint } | Fenced | Unavailable
+    >;
     release(worldId: string, worker: string, epoch: number): Promise<{ readonly answer: 'ok' } | Fenced | Unavailable>;
   };
   /** The one write path into a world: all of `batches` with their objects, or nothing. */
-  commit(worldId: string, epoch: number, expected: Head, batches: readonly Batch[], options?: CommitOptions): Promise<CommitAnswer>;
+  commit(
+    worldId: string,
+    epoch: number,
+    expected: Head,
+    batches: readonly Batch[],
+    options?: CommitOptions,
+  ): Promise<CommitAnswer>;
   readonly journal: {
     /** Whole batches in order, from the one that holds `fromSeq`, about `limit` entries; empty batches included. */
-    read(worldId: string, fromSeq: number, limit: number): Promise<{ readonly answer: 'ok'; readonly batches: readonly StoredBatch[]; readonly next?: number | undefined } | { readonly answer: 'corrupt'; readonly where: string } | Unavailable>;
+    read(
+      worldId: string,
+      fromSeq: number,
+      limit: number,
+    ): Promise<
+      | { readonly answer: 'ok'; readonly batches: readonly StoredBatch[]; readonly next?: number | undefined }
+      | { readonly answer: 'corrupt'; readonly where: string }
+      | Unavailable
+    >;
     head(worldId: string): Promise<Head | undefined>;
   };
   readonly inbox: {
     enqueue(worldId: string, item: Uint8Array, digest: Uint8Array, dedupeKey?: string): Promise<EnqueueAnswer>;
     read(worldId: string, after: Uint8Array, limit: number): Promise<readonly InboxItem[]>;
     /** What became of one item: undefined while it is unread; no range when it was passed over. */
-    applied(worldId: string, seq: Uint8Array): Promise<{ readonly done: boolean; readonly applied?: AppliedRange | undefined }>;
+    applied(
+      worldId: string,
+      seq: Uint8Array,
+    ): Promise<{ readonly done: boolean; readonly applied?: AppliedRange | undefined }>;
     trim(worldId: string, olderThanMs: number): Promise<number>;
   };
   readonly outbox: {
     /** `kinds` absent: every kind. Oldest first. */
-    claim(worldId: string, kinds: readonly string[] | undefined, executor: string, limit: number, visibilityMs: number): Promise<readonly OutboxRow[]>;
+    claim(
+      worldId: string,
+      kinds: readonly string[] | undefined,
+      executor: string,
+      limit: number,
+      visibilityMs: number,
+    ): Promise<readonly OutboxRow[]>;
     start(worldId: string, emissionSeq: number, token: Uint8Array): Promise<RowAnswer>;
     extend(worldId: string, emissionSeq: number, token: Uint8Array, visibilityMs: number): Promise<RowAnswer>;
-    complete(worldId: string, emissionSeq: number, token: Uint8Array, item: Uint8Array, digest: Uint8Array): Promise<CompleteAnswer>;
+    complete(
+      worldId: string,
+      emissionSeq: number,
+      token: Uint8Array,
+      item: Uint8Array,
+      digest: Uint8Array,
+    ): Promise<CompleteAnswer>;
     retry(worldId: string, emissionSeq: number, token: Uint8Array, delayMs: number, error: string): Promise<RowAnswer>;
-    reconcile(worldId: string, epoch: number, emitted: readonly EmittedRow[], timers: readonly TimerRow[]): Promise<{ readonly answer: 'ok' } | Fenced | Unavailable>;
-    list(worldId: string): Promise<readonly { readonly emissionSeq: number; readonly kind: string; readonly attempt: number; readonly started: boolean; readonly claimed: boolean; readonly done: boolean }[]>;
+    reconcile(
+      worldId: string,
+      epoch: number,
+      emitted: readonly EmittedRow[],
+      timers: readonly TimerRow[],
+    ): Promise<{ readonly answer: 'ok' } | Fenced | Unavailable>;
+    list(worldId: string): Promise<
+      readonly {
+        readonly emissionSeq: number;
+        readonly kind: string;
+        readonly attempt: number;
+        readonly started: boolean;
+        readonly claimed: boolean;
+        readonly done: boolean;
+      }[]
+    >;
   };
   readonly timers: {
     /** Rows with `dueWallNs` ≤ the store's now, by (due, intent hash); also when the next one is due. */
-    due(worldId: string, limit: number): Promise<{ readonly rows: readonly DueTimer[]; readonly nextDueWallNs?: bigint | undefined }>;
+    due(
+      worldId: string,
+      limit: number,
+    ): Promise<{ readonly rows: readonly DueTimer[]; readonly nextDueWallNs?: bigint | undefined }>;
     fire(worldId: string, emissionSeq: number): Promise<{ readonly answer: 'ok' | 'not_found' } | Unavailable>;
-    rearm(worldId: string, epoch: number, emissionSeq: number, dueWallNs: bigint): Promise<{ readonly answer: 'ok' | 'not_found' } | Fenced | Unavailable>;
+    rearm(
+      worldId: string,
+      epoch: number,
+      emissionSeq: number,
+      dueWallNs: bigint,
+    ): Promise<{ readonly answer: 'ok' | 'not_found' } | Fenced | Unavailable>;
   };
   /** Wall clock of the store, ns. */
   nowNs(): Promise<bigint>;
