@@ -78,6 +78,8 @@ export interface DispatcherOptions {
   readonly pinnedCatalog: (emission: Emission) => Catalog;
   readonly recheckCap: (emission: Emission, paramsCbor: Uint8Array) => CapVerdict;
   readonly deliver: (finished: FinishedReceipt) => void;
+  /** An outbox row is nobody's now; somebody has to claim it. */
+  readonly onUnclaimed: () => void;
   readonly onHostEvent?: ((event: HostEvent) => void) | undefined;
   /** In [0, 1); for jitter. */
   readonly random: () => number;
@@ -168,7 +170,7 @@ export class Dispatcher {
   #cancelSweep: (() => void) | undefined;
   #isStopped = false;
   #idleWaiters: (() => void)[] = [];
-  /** Some outbox row may be claimable by nobody but us, and is not held. */
+  /** An outbox row may wait for somebody to claim it: all of them after opening, else one that was given back. */
   mayHaveUnclaimed = false;
 
   constructor(options: DispatcherOptions) {
@@ -327,7 +329,7 @@ export class Dispatcher {
         else if (answer.answer === 'lost') {
           // Another claim owns the row now; its owner performs it.
           this.#release(flight);
-          this.mayHaveUnclaimed = true;
+          this.#noteUnclaimed();
         } else {
           log.warn('an effect waits: its started mark could not be stored', {
             kind: flight.emission.kind,
@@ -578,7 +580,12 @@ export class Dispatcher {
   receiptDurable(flight: Flight, applied: Applied): void {
     this.#release(flight);
     // Refused: its row is claimable again (commit step 6), and somebody has to look.
-    if (applied.outcome.kind === 'rejected') this.mayHaveUnclaimed = true;
+    if (applied.outcome.kind === 'rejected') this.#noteUnclaimed();
+  }
+
+  #noteUnclaimed(): void {
+    this.mayHaveUnclaimed = true;
+    this.options.onUnclaimed();
   }
 
   /** An emission was settled, by whatever receipt. */

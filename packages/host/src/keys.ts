@@ -1,5 +1,5 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { chmod, link, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256, toHex } from '@worldline/canon';
 
@@ -38,7 +38,7 @@ async function ensureKey(dir: string, file: string): Promise<HostKey> {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   const { privateKey } = generateKeyPairSync('ed25519');
-  const temporary = `${path}.${process.pid}`;
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
   const handle = await open(temporary, 'wx', 0o600);
   try {
     await handle.writeFile(privateKey.export({ type: 'pkcs8', format: 'pem' }));
@@ -46,8 +46,16 @@ async function ensureKey(dir: string, file: string): Promise<HostKey> {
   } finally {
     await handle.close();
   }
-  await rename(temporary, path);
-  return hostKey(privateKey);
+  try {
+    // A link is made or refused as a whole: of two processes that make one world, one key remains.
+    await link(temporary, path);
+    return hostKey(privateKey);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return hostKey(createPrivateKey(await readFile(path)));
+  } finally {
+    await rm(temporary, { force: true });
+  }
 }
 
 /** A key pair that lives in memory only; for tests. */

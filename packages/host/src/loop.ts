@@ -68,7 +68,7 @@ class TimerInput implements LoopInput {
   }
 
   onDurable(applied: Applied): void {
-    if (applied.outcome.kind === 'skipped') this.#loop.rearm(this.entry);
+    if (applied.outcome.kind === 'skipped') this.#loop.rearm(this.entry, applied.outcome.rearmWallNs);
   }
 
   onDropped(): void {}
@@ -342,10 +342,16 @@ export class Loop {
   }
 
   /** An offer that came too early: it is made again when its time has come. */
-  rearm(entry: DueEntry): void {
-    this.#parts.timers.add(entry);
+  rearm(entry: DueEntry, dueWallNs: bigint | undefined): void {
+    const { timers, store, worldId, lease, log } = this.#parts;
+    timers.add(entry);
     this.#timerArmedNs = undefined;
     this.schedule();
+    if (dueWallNs === undefined) return;
+    // The row is an estimate for whoever offers timers from the store; without the new one it only offers too often.
+    store.timers.rearm(worldId, lease.epoch, entry.emissionSeq, dueWallNs).catch((error: unknown) => {
+      log.warn('a timer row was not re-armed', { error: String(error) });
+    });
   }
 
   /** Timers from the kernel's pending emissions, as at opening. */

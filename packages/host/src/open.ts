@@ -229,6 +229,7 @@ async function run(
       return liveKernel().recheckCap(emission.capName, emission.kind, paramsCbor, { kind, name });
     },
     deliver: (finished) => loop.deliver(finished),
+    onUnclaimed: () => world.rowsUnclaimed(),
     onHostEvent: options.onHostEvent,
     random,
   });

@@ -124,6 +124,7 @@ export interface WorldMachinery {
 const SNAPSHOT_SHARE = 10;
 const CLAIM_VISIBILITY_MS = 2_000;
 const CLAIM_POLL_MS = 250;
+const INBOX_KEPT_MS = 24 * 60 * 60 * 1000;
 
 export class World {
   readonly worldId: string;
@@ -224,7 +225,6 @@ export class World {
         dispatcher.dispatch(emission, { token: this.#parts.claimToken, attempt: 1, started: false });
     }
     this.#considerSnapshot(batch.lastSeq + 1, batch.index?.snapshot);
-    if (dispatcher.mayHaveUnclaimed && this.#claimTimer === undefined) this.#claimSoon();
     this.#wake();
   }
 
@@ -277,8 +277,13 @@ export class World {
     this.#wake();
   }
 
+  /** From the dispatcher: an outbox row was given back. */
+  rowsUnclaimed(): void {
+    if (this.#state !== 'stopped') this.#claimSoon();
+  }
+
   #claimSoon(): void {
-    this.#claimTimer = setTimeout(() => void this.#claim(), CLAIM_POLL_MS);
+    this.#claimTimer ??= setTimeout(() => void this.#claim(), CLAIM_POLL_MS);
   }
 
   // Requests
@@ -550,11 +555,19 @@ export class World {
       onDurable: () => {
         const now = clock.monoNs();
         this.#snapshotNotBeforeNs = now + (now - beganNs) * BigInt(SNAPSHOT_SHARE);
+        this.#trimInbox();
         done(ok({ height, ref: hashText(ref) }));
       },
       onDropped: (failure) => done({ ok: false, failure }),
     };
     loop.applyNow(input, objects);
+  }
+
+  /** Consumed inbox items go after a day; their dedupe keys stay. */
+  #trimInbox(): void {
+    this.#parts.store.inbox.trim(this.worldId, INBOX_KEPT_MS).catch((error: unknown) => {
+      this.#parts.log.warn('consumed inbox items were not removed', { error: String(error) });
+    });
   }
 
   /** `snapshot.every_entries` and `snapshot.every_ms`; under load no more often than their cost allows. */

@@ -433,6 +433,31 @@ describe('the started mark (§3.3)', () => {
     await world.close();
   });
 
+  test('a mark that is lost to another claim: not called under the old one, and claimed again by itself', async () => {
+    const bench = await Bench.create();
+    const adapter = fakeAdapter(undefined, { deliveryClass: 'at_most_once' });
+    let isLost = true;
+    const { outbox } = bench.store;
+    const store = {
+      ...bench.store,
+      outbox: {
+        ...outbox,
+        async start(worldId: string, seq: number, token: Uint8Array) {
+          if (!isLost) return outbox.start(worldId, seq, token);
+          isLost = false;
+          await outbox.retry(worldId, seq, token, 0, 'given back');
+          return { answer: 'lost' as const };
+        },
+      },
+    };
+    const world = await bench.open({ store, adapters: [adapter] });
+    await world.startPlan(start('a'));
+    unwrap(await world.runBatch({ timeoutMs: 5_000 }));
+    await world.close();
+    expect(adapter.calls.map((c) => c.attempt)).toEqual([2]);
+    expect(await receiptOf(bench)).toMatchObject({ status: 'ok' });
+  });
+
   test('read and keyed calls need none', async () => {
     const bench = await Bench.create();
     const { world, connection } = await bench.openCuttable();

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -192,4 +193,11 @@ describe('adapter plug-ins (`host.md` §4)', () => {
       ok: false,
     });
   });
+});
+
+test('of two processes that make the keys of one world at the same moment, one wins for both', async () => {
+  const dir = join(mkdtempSync(join(tmpdir(), 'worldline-keys-')), 'keys');
+  const made = await Promise.all([ensureKeys(dir), ensureKeys(dir), ensureKeys(dir)]);
+  expect(new Set(made.map((keys) => keys.receipts.keyId)).size).toBe(1);
+  expect((await ensureKeys(dir)).world.keyId).toBe(made[0]!.world.keyId);
 });
