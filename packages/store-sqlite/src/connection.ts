@@ -70,7 +70,18 @@ function connect(path: string, readOnly: boolean): Sql {
 }
 
 /** Nothing is changed in a file before it is known to be ours. */
+/** All that is looked at is of one moment: another process may be making the tables right now. */
 function checkOwner(sql: Sql, path: string): 'empty' | 'ours' {
+  if (sql.db.isTransaction) return ownerOf(sql, path);
+  sql.db.exec('BEGIN');
+  try {
+    return ownerOf(sql, path);
+  } finally {
+    sql.db.exec('ROLLBACK');
+  }
+}
+
+function ownerOf(sql: Sql, path: string): 'empty' | 'ours' {
   const application = readPragma(sql, 'application_id');
   const version = Number(readPragma(sql, 'user_version'));
   if (application === APPLICATION_ID) {
