@@ -1,7 +1,6 @@
-import { concatBytes, utf8 } from '@worldline/canon';
-import { type ReceiptData, receiptDigest } from '@worldline/kernel';
+import { concatBytes } from '@worldline/canon';
+import { merkleTree, type ReceiptData, receiptDigest, receiptsMessage } from '@worldline/kernel';
 import type { HostKey } from './keys.ts';
-import { merkleTree } from './merkle-tree.ts';
 
 /** A receipt that is finished but not signed; its emission is always known. */
 export type UnsignedReceipt = Omit<ReceiptData, 'signature' | 'emissionSeq'> & { readonly emissionSeq: number };
@@ -9,13 +8,6 @@ export type SignedReceipt = UnsignedReceipt & { readonly signature: Uint8Array }
 
 /** Receipts that one signature may cover. */
 export const SIGNING_GROUP_MAX = 256;
-
-const DOMAIN = utf8('worldline.receipts.v1');
-
-/** Message that a receipt key signs for a Merkle root (`kernel.md` §10.3). */
-export function receiptsMessage(root: Uint8Array): Uint8Array {
-  return concatBytes(DOMAIN, root);
-}
 
 /**
  * Signs 1 … 256 receipts with one signature over the Merkle root of their digests.

@@ -6,9 +6,9 @@ import {
   type ReceiptData,
   type ReceiptVerdict,
   receiptDigest,
+  receiptsMessage,
 } from '@worldline/kernel';
 import { ed25519PublicKey } from './keys.ts';
-import { receiptsMessage } from './signer.ts';
 
 /** A key that receipts from outside may be signed with (`receipts.trusted_keys`). */
 export interface TrustedKey {

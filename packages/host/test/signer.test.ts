@@ -1,9 +1,8 @@
 import { encode, fromHex, toHex } from '@worldline/canon';
-import { merkleProof, merkleRoot, type ReceiptData } from '@worldline/kernel';
+import { merkleProof, merkleRoot, merkleTree, type ReceiptData } from '@worldline/kernel';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ephemeralKey, keyIdOf } from '../src/keys.ts';
-import { merkleTree } from '../src/merkle-tree.ts';
 import { SIGNING_GROUP_MAX, signReceipts, type UnsignedReceipt } from '../src/signer.ts';
 import { ReceiptVerifier, verifyReceipt } from '../src/verifier.ts';
 

@@ -25,9 +25,9 @@ export type {
 export { ingressDigest } from './ingress-digest.ts';
 export { type Instance, STEP_STATE_NAMES } from './instance.ts';
 export { Kernel, type KernelOptions } from './kernel.ts';
-export { merkleProof, merkleRoot, merkleRootFromProof } from './merkle.ts';
+export { type MerkleTree, merkleProof, merkleRoot, merkleRootFromProof, merkleTree } from './merkle.ts';
 export { type PlanFailureCode, planErrorData } from './plan-end.ts';
-export { receiptDigest } from './receipt-digest.ts';
+export { receiptDigest, receiptsMessage } from './receipt-digest.ts';
 export type * from './record.ts';
 export { decodeRecord, encodeRecord } from './record-codec.ts';
 export {
