@@ -1,6 +1,16 @@
 export type { Applied, Batch, BatchIndex, EmittedRow, Outcome, ReleasedRow, StoredObject, TimerRow } from './batch.ts';
 export { type BatchBody, decodeBatchBody, encodeBatchBody } from './body.ts';
 export { nextChain, ZERO_CHAIN } from './chain.ts';
+export {
+  BATCHES_PER_CHECKPOINT,
+  batchProof,
+  type Checkpoint,
+  type CheckpointData,
+  checkpointMessage,
+  decodeCheckpoint,
+  encodeCheckpoint,
+  rootOfBatch,
+} from './checkpoint.ts';
 export { decodeConfig, defaultConfig, encodeConfig, type WorldConfig, type WorldLimits } from './config.ts';
 export { classOf, type Emission, type EmissionClass, timerDueNs } from './emission.ts';
 export { KernelFault } from './fault.ts';
@@ -25,7 +35,14 @@ export type {
 export { ingressDigest } from './ingress-digest.ts';
 export { type Instance, STEP_STATE_NAMES } from './instance.ts';
 export { Kernel, type KernelOptions } from './kernel.ts';
-export { type MerkleTree, merkleProof, merkleRoot, merkleRootFromProof, merkleTree } from './merkle.ts';
+export {
+  MerkleAccumulator,
+  type MerkleTree,
+  merkleProof,
+  merkleRoot,
+  merkleRootFromProof,
+  merkleTree,
+} from './merkle.ts';
 export { type PlanFailureCode, planErrorData } from './plan-end.ts';
 export { receiptDigest, receiptsMessage } from './receipt-digest.ts';
 export type * from './record.ts';
@@ -41,3 +58,4 @@ export {
 export type { ObjectSource } from './state.ts';
 export { derivedEntropy } from './turn.ts';
 export type { Wait } from './wait-index.ts';
+export { decodeWorldKeys, encodeWorldKeys, keyAt, type WorldKey, worldKeyMessage } from './world-key.ts';

@@ -101,6 +101,41 @@ export function merkleTree(leaves: readonly Uint8Array[]): MerkleTree {
   };
 }
 
+/**
+ * The root of a list that is not known at once: one leaf costs two hashes on average and nothing is kept but the roots
+ * of the full trees so far, at most one per power of two.
+ */
+export class MerkleAccumulator {
+  /** Root of a full tree of 2^i leaves at place i, where the count has that bit set. */
+  readonly #full: (Uint8Array | undefined)[] = [];
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  push(leaf: Uint8Array): void {
+    let hash = leafHash(leaf);
+    let level = 0;
+    for (let left = this.#full[level]; left !== undefined; left = this.#full[++level]) {
+      hash = nodeHash(left, hash);
+      this.#full[level] = undefined;
+    }
+    this.#full[level] = hash;
+    this.#count++;
+  }
+
+  /** `merkleRoot` of everything pushed. @throws RangeError before the first leaf. */
+  root(): Uint8Array {
+    let root: Uint8Array | undefined;
+    for (const full of this.#full) {
+      if (full !== undefined) root = root === undefined ? full : nodeHash(full, root);
+    }
+    if (root === undefined) throw new RangeError('a Merkle tree has at least one leaf');
+    return root;
+  }
+}
+
 function rootOf(leaves: readonly Uint8Array[], from: number, to: number): Uint8Array {
   if (to - from === 1) return leafHash(leaves[from] as Uint8Array);
   const middle = from + splitOf(to - from);
