@@ -38,6 +38,8 @@ export interface WorldRow {
   readonly epoch: number;
   readonly lease?: { readonly holder: string; readonly expiresAtNs: bigint } | undefined;
   readonly configHash: Uint8Array;
+  /** Public world keys as they were given (`docs/formats/checkpoint.md`); absent when the world has none. */
+  readonly keys?: Uint8Array | undefined;
   readonly createdAtNs: bigint;
   readonly notify: number;
 }
@@ -46,6 +48,8 @@ export interface WorldSpec {
   readonly worldId: string;
   readonly universeId: string;
   readonly configHash: Uint8Array;
+  /** Public world keys, encoded by the host. Opaque to the store. */
+  readonly keys?: Uint8Array | undefined;
 }
 
 export type PutAnswer =
@@ -171,6 +175,24 @@ export interface SnapshotRow {
   readonly baseline: boolean;
 }
 
+/** A signed group of batches (`journal.md` §2.1). `bytes` are opaque to the store. */
+export interface StoredCheckpoint {
+  /** Chain before the first batch of the group. */
+  readonly chainBefore: Uint8Array;
+  /** Chain after its last batch. */
+  readonly chain: Uint8Array;
+  /** Head after its last batch. */
+  readonly nextSeq: number;
+  readonly bytes: Uint8Array;
+}
+
+export type CheckpointAnswer =
+  | { readonly answer: 'ok' }
+  /** It does not follow from the last one, or ends above the head. */
+  | { readonly answer: 'conflict' }
+  | Fenced
+  | Unavailable;
+
 export interface Store {
   readonly cas: CasStore;
   readonly world: {
@@ -218,6 +240,17 @@ export interface Store {
       | Unavailable
     >;
     head(worldId: string): Promise<Head | undefined>;
+  };
+  /** Proof beside the journal, no part of a commit: losing the newest loses nothing but proof. */
+  readonly checkpoint: {
+    /**
+     * Requires the epoch, `chainBefore` = `chain` of the last one (at first the chain before the world's first batch),
+     * and `nextSeq` not below that of the last one nor above the head. The same checkpoint again is `ok`.
+     */
+    append(worldId: string, epoch: number, checkpoint: StoredCheckpoint): Promise<CheckpointAnswer>;
+    /** In order, from number `from` on, counted from 0. */
+    read(worldId: string, from: number, limit: number): Promise<readonly StoredCheckpoint[]>;
+    last(worldId: string): Promise<StoredCheckpoint | undefined>;
   };
   readonly inbox: {
     enqueue(worldId: string, item: Uint8Array, digest: Uint8Array, dedupeKey?: string): Promise<EnqueueAnswer>;

@@ -87,10 +87,10 @@ function ownerOf(sql: Sql, path: string): 'empty' | 'ours' {
   if (application === APPLICATION_ID) {
     if (version === SCHEMA_VERSION) return 'ours';
     throw new FailureError({
-      code: 'store.newer',
+      code: version < SCHEMA_VERSION ? 'store.older' : 'store.newer',
       path: [],
       message: `${path} has format ${version}; this program knows format ${SCHEMA_VERSION}`,
-      hint: 'Use the version of Worldline that wrote it, or a newer one.',
+      hint: `Use the version of Worldline that wrote it${version < SCHEMA_VERSION ? '' : ', or a newer one'}.`,
     });
   }
   const tables = Number(sql.db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n);

@@ -1,3 +1,4 @@
+import { appendCheckpoint } from './write-checkpoint.ts';
 import { commit } from './write-commit.ts';
 import { enqueue, trimInbox } from './write-inbox.ts';
 import { putObjects } from './write-objects.ts';
@@ -15,6 +16,7 @@ export const OPERATIONS = {
   'lease.renew': renewLease,
   'lease.release': releaseLease,
   commit,
+  'checkpoint.append': appendCheckpoint,
   'inbox.enqueue': enqueue,
   'inbox.trim': trimInbox,
   'outbox.claim': claim,

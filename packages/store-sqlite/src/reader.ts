@@ -7,6 +7,7 @@ import type {
   InboxItem,
   SnapshotRow,
   StoredBatch,
+  StoredCheckpoint,
   WorldRow,
   WorldStatus,
 } from '@worldline/ports';
@@ -149,6 +150,25 @@ export class Reader {
     return low;
   }
 
+  checkpoints(worldId: string, from: number, limit: number): readonly StoredCheckpoint[] {
+    const w = this.#number(worldId);
+    if (w === undefined) return [];
+    const rows = this.#sql.all(
+      'SELECT * FROM checkpoints WHERE w = ? AND n >= ? ORDER BY n LIMIT ?',
+      w,
+      from,
+      Math.max(0, limit),
+    );
+    return rows.map(checkpointOf);
+  }
+
+  lastCheckpoint(worldId: string): StoredCheckpoint | undefined {
+    const w = this.#number(worldId);
+    if (w === undefined) return undefined;
+    const row = this.#sql.get('SELECT * FROM checkpoints WHERE w = ? ORDER BY n DESC LIMIT 1', w);
+    return row && checkpointOf(row);
+  }
+
   inbox(worldId: string, after: Uint8Array, limit: number): readonly InboxItem[] {
     const from = seqNumber(after);
     const w = this.#number(worldId);
@@ -241,6 +261,15 @@ export class Reader {
   }
 }
 
+function checkpointOf(row: SqlRow): StoredCheckpoint {
+  return {
+    chainBefore: row.chain_before as Uint8Array,
+    chain: row.chain as Uint8Array,
+    nextSeq: Number(row.next_seq),
+    bytes: row.bytes as Uint8Array,
+  };
+}
+
 function worldRow(row: SqlRow): WorldRow {
   const holder = row.holder as string | null;
   return {
@@ -257,6 +286,7 @@ function worldRow(row: SqlRow): WorldRow {
     epoch: Number(row.epoch),
     lease: holder === null ? undefined : { holder, expiresAtNs: (row.expires_at as bigint | null) ?? LAST_NS },
     configHash: row.config_hash as Uint8Array,
+    keys: (row.keys as Uint8Array | null) ?? undefined,
     createdAtNs: row.created_at as bigint,
     notify: Number(row.notify),
   };

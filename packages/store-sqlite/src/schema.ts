@@ -10,7 +10,7 @@
 
 /** "WLS1": this file is a Worldline store. */
 export const APPLICATION_ID = 0x574c5331;
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 export const LAST_NS = 2n ** 63n - 1n;
 
@@ -49,6 +49,7 @@ CREATE TABLE worlds (
   baseline_height INTEGER,
   baseline_ref BLOB,
   config_hash BLOB NOT NULL,
+  keys BLOB, -- null: the world has none
   created_at INTEGER NOT NULL,
   notify INTEGER NOT NULL
 ) STRICT;
@@ -60,6 +61,17 @@ CREATE TABLE batches (
   chain BLOB NOT NULL,
   body BLOB NOT NULL
 ) STRICT;
+
+CREATE TABLE checkpoints (
+  w INTEGER NOT NULL,
+  n INTEGER NOT NULL,
+  chain_before BLOB NOT NULL,
+  chain BLOB NOT NULL,
+  next_seq INTEGER NOT NULL,
+  bytes BLOB NOT NULL,
+  PRIMARY KEY (w, n)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX checkpoints_before ON checkpoints (w, chain_before);
 
 CREATE TABLE inbox (
   id INTEGER PRIMARY KEY,

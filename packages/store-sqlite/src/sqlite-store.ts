@@ -29,7 +29,7 @@ export interface SqliteStoreOptions {
  * Writes happen in a thread of their own; reads in the calling thread, on a connection that sees everything that was
  * answered. Several processes may have one folder open.
  *
- * @returns failures `store.missing` (read-only, and there is none), `store.foreign`, `store.newer`, `store.read_only`
+ * @returns failures `store.missing` (read-only, and there is none), `store.foreign`, `store.newer`, `store.older`, `store.read_only`
  *   (the folder cannot be written), `store.unsafe` (durability could not be set), `store.unavailable`.
  */
 export async function openSqliteStore(dir: string, options: SqliteStoreOptions = {}): Promise<Result<Store>> {
@@ -105,7 +105,9 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
     world: {
       async create(spec, batches) {
         checkBatches(batches);
-        return write('world.create', spec, batches.map(compactBatch));
+        const { keys } = spec;
+        const given = keys === undefined ? spec : { ...spec, keys: compact(keys) };
+        return write('world.create', given, batches.map(compactBatch));
       },
       get: (worldId) => read(() => reader.world(worldId)),
       list: () => read(() => reader.worlds()),
@@ -134,6 +136,17 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
         }
       },
       head: (worldId) => read(() => reader.head(worldId)),
+    },
+    checkpoint: {
+      append: (worldId, epoch, { chainBefore, chain, nextSeq, bytes }) =>
+        write('checkpoint.append', worldId, epoch, {
+          chainBefore: compact(chainBefore),
+          chain: compact(chain),
+          nextSeq,
+          bytes: compact(bytes),
+        }),
+      read: (worldId, from, limit) => read(() => reader.checkpoints(worldId, from, limit)),
+      last: (worldId) => read(() => reader.lastCheckpoint(worldId)),
     },
     inbox: {
       enqueue: (worldId, item, digest, dedupeKey) =>

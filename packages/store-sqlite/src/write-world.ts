@@ -9,11 +9,12 @@ export function createWorld(tx: Tx, spec: WorldSpec, batches: readonly Batch[]):
   // The creator wrote the genesis batch under epoch 1; the first lease gets 2 (L1).
   const added = tx.sql.run(
     `INSERT INTO worlds (world_id, universe_id, status, height, chain, batches, inbox_cursor, inbox_last, internal_pending,
-       epoch, config_hash, created_at, notify)
-     VALUES (?, ?, 'active', 0, zeroblob(32), 0, 0, 0, 0, 1, ?, ?, 0) ON CONFLICT DO NOTHING`,
+       epoch, config_hash, keys, created_at, notify)
+     VALUES (?, ?, 'active', 0, zeroblob(32), 0, 0, 0, 0, 1, ?, ?, ?, 0) ON CONFLICT DO NOTHING`,
     spec.worldId,
     spec.universeId,
     spec.configHash,
+    spec.keys ?? null,
     tx.nowNs,
   );
   if (added === 0) return { answer: 'exists' };

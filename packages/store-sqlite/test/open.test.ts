@@ -43,7 +43,7 @@ describe('opening a folder', () => {
   test('the file says what it is and which format it has (docs/formats/sqlite-store.md)', () => {
     const sql = openForWriting(folder.dir);
     expect(sql.get('PRAGMA application_id')).toEqual({ application_id: 0x574c5331 });
-    expect(sql.get('PRAGMA user_version')).toEqual({ user_version: 1 });
+    expect(sql.get('PRAGMA user_version')).toEqual({ user_version: 2 });
     sql.db.close();
   });
 
@@ -76,10 +76,15 @@ describe('opening a folder', () => {
     expect(readFileSync(path).equals(before)).toBe(true);
   });
 
-  test('a newer format is refused as store.newer', async () => {
+  test('another format is refused as store.newer or store.older', async () => {
     await unwrap(await openSqliteStore(folder.dir)).close();
-    tamper(folder.dir, (db) => db.exec('PRAGMA user_version = 999'));
-    for (const readOnly of [false, true]) expect((await failureOf(readOnly)).code).toBe('store.newer');
+    for (const [version, code] of [
+      [999, 'store.newer'],
+      [1, 'store.older'],
+    ] as const) {
+      tamper(folder.dir, (db) => db.exec(`PRAGMA user_version = ${version}`));
+      for (const readOnly of [false, true]) expect((await failureOf(readOnly)).code).toBe(code);
+    }
   });
 
   test('a file where the folder should be is store.unavailable', async () => {

@@ -5,6 +5,7 @@ import type {
   AppliedRange,
   Batch,
   CasStore,
+  CheckpointAnswer,
   Clock,
   CommitAnswer,
   CommitOptions,
@@ -20,6 +21,7 @@ import type {
   SnapshotRow,
   Store,
   StoredBatch,
+  StoredCheckpoint,
   StoredObject,
   TimerRow,
   Unavailable,
@@ -69,6 +71,8 @@ const LAST_NS = 2n ** 63n - 1n;
 const FIRE_AGAIN_NS = 60_000_000_000n;
 const PAGE_BYTES = 4 * 1024 * 1024;
 const NO_BYTES = new Uint8Array(0);
+/** Chain value before a world's first batch. */
+const ORIGIN = new Uint8Array(32);
 
 interface Item {
   item: Uint8Array | undefined;
@@ -107,6 +111,7 @@ interface World {
   configHash: Uint8Array;
   notify: number;
   readonly batches: StoredBatch[];
+  readonly checkpoints: StoredCheckpoint[];
   lastItem: number;
   readonly items: Map<number, Item>;
   readonly keys: Map<string, number>;
@@ -404,6 +409,31 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
         return world && copyHead(world.head);
       },
     },
+    checkpoint: {
+      append: (worldId, epoch, given) =>
+        run('checkpoint.append', worldId, (): CheckpointAnswer => {
+          const world = worlds.get(worldId);
+          if (!isHolder(world, epoch)) return fenced(world);
+          const known = world.checkpoints.find((c) => bytesEqual(c.chainBefore, given.chainBefore));
+          if (known !== undefined) return { answer: bytesEqual(known.bytes, given.bytes) ? 'ok' : 'conflict' };
+          const last = world.checkpoints.at(-1);
+          const follows =
+            bytesEqual(given.chainBefore, last?.chain ?? ORIGIN) &&
+            given.nextSeq >= (last?.nextSeq ?? 0) &&
+            given.nextSeq <= world.head.height;
+          if (!follows) return { answer: 'conflict' };
+          world.checkpoints.push(copyCheckpoint(given));
+          return { answer: 'ok' };
+        }),
+      async read(worldId, from, limit) {
+        const found = worlds.get(worldId)?.checkpoints.slice(from, from + Math.max(0, limit)) ?? [];
+        return found.map(copyCheckpoint);
+      },
+      async last(worldId) {
+        const last = worlds.get(worldId)?.checkpoints.at(-1);
+        return last && copyCheckpoint(last);
+      },
+    },
     inbox: {
       enqueue: (worldId, item, digest, dedupeKey) =>
         run('inbox.enqueue', worldId, (): EnqueueAnswer => {
@@ -591,7 +621,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
 
 function newWorld(spec: WorldSpec, nowNs: bigint): World {
   return {
-    spec,
+    spec: { ...spec, keys: spec.keys?.slice() },
     createdAtNs: nowNs,
     status: 'active',
     head: { height: 0, chain: new Uint8Array(32) },
@@ -604,6 +634,7 @@ function newWorld(spec: WorldSpec, nowNs: bigint): World {
     configHash: spec.configHash.slice(),
     notify: 0,
     batches: [],
+    checkpoints: [],
     lastItem: 0,
     items: new Map(),
     keys: new Map(),
@@ -652,6 +683,7 @@ function worldRow(world: World): WorldRow {
     epoch: world.epoch,
     lease: world.lease && { ...world.lease },
     configHash: world.configHash.slice(),
+    keys: world.spec.keys?.slice(),
     createdAtNs: world.createdAtNs,
     notify: world.notify,
   };
@@ -691,6 +723,10 @@ function checkRows(world: World, batches: readonly Batch[]): void {
       timers.delete(seq);
     }
   }
+}
+
+function copyCheckpoint({ chainBefore, chain, nextSeq, bytes }: StoredCheckpoint): StoredCheckpoint {
+  return { chainBefore: chainBefore.slice(), chain: chain.slice(), nextSeq, bytes: bytes.slice() };
 }
 
 function copyHead(head: Head): Head {

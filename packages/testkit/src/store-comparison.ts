@@ -38,6 +38,13 @@ export type StoreStep =
       readonly stale: boolean;
     }
   | { readonly op: 'fire' | 'rearm'; readonly seq: number; readonly ms: number }
+  | {
+      readonly op: 'checkpoint';
+      /** Batches in the group that is signed. */
+      readonly batches: number;
+      readonly wrong?: 'before' | 'seq' | 'bytes' | undefined;
+      readonly stale: boolean;
+    }
   | { readonly op: 'put'; readonly text: string; readonly wrong: boolean };
 
 export interface BatchStep {
@@ -138,6 +145,15 @@ export function storeScript(): fc.Arbitrary<readonly StoreStep[]> {
       }),
     },
     {
+      weight: 3,
+      arbitrary: fc.record({
+        op: fc.constant('checkpoint'),
+        batches: fc.nat(3),
+        wrong: fc.constantFrom(undefined, undefined, undefined, undefined, 'before', 'seq', 'bytes'),
+        stale: fc.constantFrom(false, false, false, true),
+      }),
+    },
+    {
       weight: 1,
       arbitrary: fc.record({ op: fc.constant('put'), text: fc.constantFrom('o', 'p'), wrong: fc.boolean() }),
     },
@@ -235,6 +251,8 @@ class ScriptRun {
         return store.timers.fire(worldId, step.seq);
       case 'rearm':
         return store.timers.rearm(worldId, this.#epoch, step.seq, this.#clock.wallNs() + BigInt(step.ms) * 1_000_000n);
+      case 'checkpoint':
+        return this.#checkpoint(step);
       case 'put':
         return store.cas.put(utf8(step.text), step.wrong ? hash('other') : undefined);
       default:
@@ -257,6 +275,8 @@ class ScriptRun {
       outbox: await store.outbox.list(worldId),
       timers: await store.timers.due(worldId, 1_000),
       snapshots: await store.world.snapshots(worldId),
+      checkpoints: await store.checkpoint.read(worldId, 0, 1_000),
+      lastCheckpoint: await store.checkpoint.last(worldId),
     };
   }
 
@@ -296,6 +316,25 @@ class ScriptRun {
       default:
         return op satisfies never;
     }
+  }
+
+  /** Signs the next `batches` batches that have no checkpoint yet, or with 0 sends the last checkpoint again. */
+  async #checkpoint({ batches, wrong, stale }: Extract<StoreStep, { op: 'checkpoint' }>): Promise<unknown> {
+    const { checkpoint, journal } = this.#store;
+    const last = await checkpoint.last(this.#worldId);
+    const read = await journal.read(this.#worldId, 0, 10_000);
+    if (read.answer !== 'ok') throw new Error(`the journal of the script is ${read.answer}`);
+    const signed = last === undefined ? 0 : read.batches.findIndex((b) => toHex(b.chain) === toHex(last.chain)) + 1;
+    const end = read.batches[Math.min(signed + batches, read.batches.length) - 1];
+    const chainBefore = (batches === 0 ? last?.chainBefore : last?.chain) ?? new Uint8Array(32);
+    const chain = end?.chain ?? new Uint8Array(32);
+    const given = {
+      chainBefore: wrong === 'before' ? hash('elsewhere') : chainBefore,
+      chain,
+      nextSeq: (end === undefined ? 0 : end.lastSeq + 1) + (wrong === 'seq' ? 3 : 0),
+      bytes: utf8(`checkpoint ${toHex(chain)} ${wrong === 'bytes' ? 'x' : ''}`),
+    };
+    return checkpoint.append(this.#worldId, this.#epochOf({ stale }), given);
   }
 
   async #commit({ batches, wrong, claimed }: Extract<StoreStep, { op: 'commit' }>): Promise<unknown> {

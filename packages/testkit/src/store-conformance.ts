@@ -1,5 +1,6 @@
 import { type MakeStore, type StoreCase, StoreTest } from './store-case.ts';
 import { CAS_CASES } from './store-cases-cas.ts';
+import { CHECKPOINT_CASES } from './store-cases-checkpoints.ts';
 import { COMMIT_CASES } from './store-cases-commit.ts';
 import { INBOX_CASES } from './store-cases-inbox.ts';
 import { OUTBOX_CASES } from './store-cases-outbox.ts';
@@ -11,6 +12,7 @@ export const STORE_CASES: Readonly<Record<string, readonly StoreCase[]>> = {
   'objects (§4.1 CAS)': CAS_CASES,
   'worlds and leases (§4.1, §6)': WORLD_CASES,
   'commit and journal (§4.1)': COMMIT_CASES,
+  'checkpoints (§4.1)': CHECKPOINT_CASES,
   'inbox (§4.1, §4.2, §5)': INBOX_CASES,
   'outbox (§4.1)': OUTBOX_CASES,
   'timers (§4.1)': TIMER_CASES,
