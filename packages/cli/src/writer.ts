@@ -1,5 +1,5 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import type { WorldFolder, WorldIdentity } from '@worldline/host';
+import type { HostKey, WorldFolder, WorldIdentity } from '@worldline/host';
 import type { Store } from '@worldline/ports';
 import { requireLoaded } from './air-folder.ts';
 import type { Context } from './context.ts';
@@ -53,9 +53,10 @@ async function create(ctx: Context, store: Store, loaded: ReturnType<typeof requ
   const { createWorld, ensureKeys } = await import('@worldline/host');
   const folder = await ctx.folder();
   let claimed: Claim;
+  let worldKey: HostKey;
   try {
     claimed = await claim(folder);
-    await ensureKeys(folder.keys);
+    worldKey = (await ensureKeys(folder.keys)).world;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     return stop('host_error', `${folder.dir} cannot be written: ${(error as Error).message}`, {
@@ -68,6 +69,7 @@ async function create(ctx: Context, store: Store, loaded: ReturnType<typeof requ
     store,
     loaded,
     config: config.world,
+    worldKey,
     worldId: identity.world_id,
     universeId: identity.universe_id,
   });

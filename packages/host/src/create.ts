@@ -1,10 +1,12 @@
 import type { Loaded } from '@worldline/air';
 import { hashText, ok, sha256, toHex } from '@worldline/canon';
-import { encodeConfig, Kernel, type StoredObject, type WorldConfig } from '@worldline/kernel';
+import { encodeConfig, encodeWorldKeys, Kernel, type StoredObject, type WorldConfig } from '@worldline/kernel';
 import type { Clock, Store } from '@worldline/ports';
+import { firstWorldKey } from './checkpoint-signature.ts';
 import { systemClock } from './clock.ts';
 import { type Answer, refuse } from './failure.ts';
 import { uuidv7 } from './ids.ts';
+import type { HostKey } from './keys.ts';
 import { useNativeSha256 } from './native-hash.ts';
 import { entropyPool } from './stamps.ts';
 
@@ -13,6 +15,8 @@ export interface CreateWorldOptions {
   /** The checked definitions of the new world. */
   readonly loaded: Loaded;
   readonly config: WorldConfig;
+  /** Its public half stands in the world row; whoever holds the other signs checkpoints. Without it nobody can. */
+  readonly worldKey?: Pick<HostKey, 'keyId' | 'publicKey'> | undefined;
   /** Default: a new UUIDv7. */
   readonly worldId?: string | undefined;
   readonly universeId?: string | undefined;
@@ -70,7 +74,9 @@ export async function createWorld(options: CreateWorldOptions): Promise<Answer<C
 
   const put = await store.cas.putMany([...objects.values()]);
   if (put.answer !== 'ok') return refuse('host_error', `the store did not take the definitions: ${put.answer}`);
-  const created = await store.world.create({ worldId, universeId, configHash }, [applied.batch!, baseline.batch!]);
+  const keys = options.worldKey && encodeWorldKeys([firstWorldKey(options.worldKey)]);
+  const spec = { worldId, universeId, configHash, keys };
+  const created = await store.world.create(spec, [applied.batch!, baseline.batch!]);
   if (created.answer === 'exists') return refuse('world.exists', `the store holds a world ${worldId} already`);
   if (created.answer === 'unavailable')
     return refuse('host_error', `the store did not take the world: ${created.message}`);

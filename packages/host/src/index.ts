@@ -1,6 +1,7 @@
 export { APPROVAL_KIND, type ApprovalView, approvalView, rolesFor } from './approvals.ts';
 export { answerOf, type IngressAnswer } from './batch-answer.ts';
 export { adapterBlobs, SecretLeak } from './blobs.ts';
+export { firstWorldKey, nextWorldKey, signCheckpoint, WorldKeyLine } from './checkpoint-signature.ts';
 export { systemClock } from './clock.ts';
 export {
   type AdapterPlugin,

@@ -63,7 +63,8 @@ export function ephemeralKey(): HostKey {
   return hostKey(generateKeyPairSync('ed25519').privateKey);
 }
 
-function hostKey(privateKey: KeyObject): HostKey {
+/** The key pair of an Ed25519 private key. */
+export function hostKey(privateKey: KeyObject): HostKey {
   // The raw key is the end of its fixed-size SPKI form.
   const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
   const publicKey = new Uint8Array(spki.subarray(spki.length - 32));
