@@ -18,10 +18,12 @@ const MAY_IMPORT = {
   'store-sqlite': ['canon', 'air', 'kernel', 'summary', 'ports'],
   // The loop: pure packages only.
   host: ['canon', 'air', 'kernel', 'summary', 'ports'],
+  // What answers requests for a world that a host runs.
+  server: ['canon', 'air', 'kernel', 'summary', 'ports', 'host'],
   // The test bench may hold a host.
   testkit: ['canon', 'air', 'kernel', 'summary', 'ports', 'host'],
   // Composition root: hosts and drivers meet here.
-  cli: ['canon', 'air', 'kernel', 'summary', 'ports', 'host', 'adapters', 'store-sqlite'],
+  cli: ['canon', 'air', 'kernel', 'summary', 'ports', 'host', 'server', 'adapters', 'store-sqlite'],
 };
 
 const PURE = ['canon', 'air', 'kernel', 'summary', 'ports'];

@@ -123,6 +123,8 @@ const arrows: readonly (readonly [from: string, to: string])[] = [
   ['host', 'adapters'],
   ['host', 'store-sqlite'],
   ['host', 'testkit'],
+  ['host', 'server'],
+  ['server', 'adapters'],
   ['testkit', 'store-sqlite'],
   ['cli', 'testkit'],
 ];

@@ -68,6 +68,7 @@ export type {
   StepOp,
   Trigger,
 } from './node.ts';
+export { AIR_VERSION } from './node-manifest.ts';
 export { SECRET_REF_SCHEMA, type SecretRef, secretRefs } from './secret-refs.ts';
 export { readSlot, type SlotTree, slotFromTree, slotToJson } from './slot.ts';
 export type { MapKeyKind, ScalarKind, Type, TypeScope } from './type.ts';

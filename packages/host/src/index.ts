@@ -34,6 +34,7 @@ export { ensureKeys, ephemeralKey, type HostKey, keyIdOf, type WorldKeys } from 
 export { LEASE_TIMES, type LeaseTimes } from './lease.ts';
 export {
   inspectLock,
+  isAlive,
   isDeadWorker,
   type LockInfo,
   type LockState,

@@ -101,7 +101,8 @@ async function readLock(path: string): Promise<LockInfo | 'damaged' | undefined>
   }
 }
 
-async function isAlive(lock: Pick<LockInfo, 'boot_id' | 'pid' | 'started_at'>): Promise<boolean> {
+/** Whether the process that a lock names still is that process: pids are used again. */
+export async function isAlive(lock: Pick<LockInfo, 'boot_id' | 'pid' | 'started_at'>): Promise<boolean> {
   if (lock.boot_id !== (await bootId())) return false;
   try {
     process.kill(lock.pid, 0);

@@ -314,6 +314,11 @@ export class World {
     return this.#apply(prepared.value);
   }
 
+  /** Why every request is refused now; undefined while the world runs. */
+  get refusal(): HostFailure | undefined {
+    return this.#refusal();
+  }
+
   #refusal(): HostFailure | undefined {
     if (this.#state === 'running') return undefined;
     if (this.#failure !== undefined) return this.#failure;
@@ -703,6 +708,7 @@ export class World {
   async #close(options: CloseOptions): Promise<void> {
     const { loop, dispatcher, inbox } = this.#machinery;
     const { config, lease, log } = this.#parts;
+    const hadStopped = this.#state === 'stopped';
     if (this.#state === 'running') {
       this.#state = 'draining';
       loop.stopIntake();
@@ -721,7 +727,7 @@ export class World {
     loop.stop({ code: 'draining', path: [], message: 'the world is closed' });
     this.#quiet();
     this.#state = 'stopped';
-    await dispatcher.stopAdapters();
+    if (!hadStopped) await dispatcher.stopAdapters();
     // A world that lost its lease writes nothing further, not even a release.
     if (failure?.code !== 'world.locked') await lease.release();
     this.#stopped(failure);

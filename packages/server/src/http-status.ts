@@ -1,0 +1,47 @@
+/** HTTP status of a failure code (`host.md` §15). */
+const STATUS: Readonly<Record<string, number>> = {
+  invalid_request: 400,
+  decode_error: 400,
+  'auth.required': 401,
+  'auth.invalid': 401,
+  'auth.scope': 403,
+  'schema.reserved': 403,
+  'approval.role': 403,
+  not_found: 404,
+  'def.missing': 404,
+  'schema.unknown': 404,
+  'plan.unknown': 404,
+  'receipt.unknown': 404,
+  'trace.root_missing': 404,
+  'ingress.conflict': 409,
+  'plan.not_live': 409,
+  'approval.decided': 409,
+  'config.conflict': 409,
+  'effect.deferred': 409,
+  'effect.in_flight': 409,
+  'world.archived': 409,
+  'world.locked': 409,
+  too_large: 413,
+  'config.invalid': 422,
+  'engine.profile_unknown': 422,
+  'event.invalid': 422,
+  'event.key': 422,
+  'event.route': 422,
+  'kernel.runaway': 422,
+  'plan.input_invalid': 422,
+  'policy.required': 422,
+  'receipt.adapter_invalid': 422,
+  'receipt.bad_signature': 422,
+  'receipt.intent_mismatch': 422,
+  'receipt.payload_invalid': 422,
+  busy: 429,
+  full: 429,
+  draining: 503,
+  opening: 503,
+  timeout: 504,
+};
+
+/** 500 for every code that the table does not name. */
+export function httpStatus(code: string): number {
+  return Object.hasOwn(STATUS, code) ? STATUS[code]! : 500;
+}
