@@ -14,6 +14,8 @@ export interface GlobalFlags {
   readonly mode: 'auto' | 'daemon' | 'batch';
   readonly air?: string | undefined;
   readonly store?: string | undefined;
+  /** Control socket to use instead of the one that the world folder names. */
+  readonly control?: string | undefined;
   readonly json: boolean;
   readonly pretty: boolean;
   readonly meta: boolean;

@@ -1,5 +1,3 @@
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import {
   ensureKeys,
   inspectLock,
@@ -18,7 +16,6 @@ import type { Logger, Store } from '@worldline/ports';
 import { makeAdapters } from './adapters.ts';
 import type { Context } from './context.ts';
 import { stop, stopWith } from './failure.ts';
-import { version } from './version.ts';
 
 /** A world that this process runs, with the lock file that tells others so (`host.md` §1). */
 export interface RunningWorld {
@@ -84,23 +81,14 @@ export async function openRunning(
   if (before.state === 'alive')
     ctx.out.notice(`process ${before.lock.pid} has not renewed its lease, so its lock is taken over`);
   const lock = await writeLock(folder.lock, { mode, worker: world.worker, epoch: world.epoch });
-  const daemonFile = join(folder.dir, 'daemon.json');
-  if (mode === 'daemon') {
-    writeFileSync(
-      daemonFile,
-      `${JSON.stringify({ pid: process.pid, started_at: new Date().toISOString(), version: version() }, null, 2)}\n`,
-      { mode: 0o600 },
-    );
-  }
   return {
     world,
     async close(options = {}) {
       await world.close(options);
       const failure = await world.closed;
-      // After the lease has gone to another process, lock and daemon file are that one's.
+      // After the lease has gone to another process, the lock is that one's.
       await removeLock(folder.lock, lock);
       if (failure !== undefined) return stopWith(failure);
-      if (mode === 'daemon') rmSync(daemonFile, { force: true });
     },
   };
 }

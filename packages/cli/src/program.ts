@@ -35,6 +35,7 @@ export function program(start: (flags: GlobalFlags) => Run): Command {
     )
     .addOption(new Option('--air <dir>', 'folder with the definitions').env('WORLDLINE_AIR'))
     .addOption(new Option('--store <dir>', 'folder of the store').env('WORLDLINE_STORE'))
+    .addOption(new Option('--control <path>', 'control socket of the running world').env('WORLDLINE_CONTROL'))
     .option('--json', 'print one JSON object: { data, meta } or { error }')
     .option('--pretty', 'the same, indented')
     .option('--no-meta', 'leave out "meta"')
@@ -99,6 +100,16 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .description('Shows the world, its manifest and height, who runs it, and what it waits for.')
     .addHelpText('after', examples('status', 'status --json'))
     .action(async () => run(async (ctx) => (await import('./command/status.ts')).status(ctx)));
+
+  root
+    .command('stop')
+    .summary('end the running world')
+    .description(
+      'Asks the process that runs this world to end, and waits until it is gone. Effects in flight get a while to finish; what is left of them goes on at the next start.',
+    )
+    .option('--grace-ms <n>', 'how long effects in flight may take; 0 does not wait', count('milliseconds'))
+    .addHelpText('after', examples('stop', 'stop --grace-ms 0'))
+    .action(async (flags) => run(async (ctx) => (await import('./command/stop.ts')).stopWorld(ctx, flags)));
 
   const event = group(root, 'event', 'what happens outside, told to the world');
   event
@@ -366,6 +377,7 @@ function globalFlags(root: Command): GlobalFlags {
     mode: GlobalFlags['mode'];
     air?: string;
     store?: string;
+    control?: string;
     json?: boolean;
     pretty?: boolean;
     meta: boolean;
@@ -377,6 +389,7 @@ function globalFlags(root: Command): GlobalFlags {
     mode: o.mode,
     air: o.air,
     store: o.store,
+    control: o.control,
     json: o.json === true || o.pretty === true,
     pretty: o.pretty === true,
     meta: o.meta,

@@ -2,7 +2,8 @@ import { bytesEqual, hashText, sha256 } from '@worldline/canon';
 import { inspectLock, type WorldIdentity } from '@worldline/host';
 import { encodeConfig } from '@worldline/kernel';
 import type { Logger, LogLevel, Store } from '@worldline/ports';
-import { interruptible, runningWorld } from '../access.ts';
+import { startControlServer } from '@worldline/server';
+import { interruptible, operator, runningWorld } from '../access.ts';
 import { folderManifest } from '../air-folder.ts';
 import { noticeLogger, waitingText } from '../batch-access.ts';
 import type { Context } from '../context.ts';
@@ -11,6 +12,7 @@ import { streamLogger } from '../log.ts';
 import { openRunning, type RunningWorld } from '../open-world.ts';
 import { counted } from '../output.ts';
 import { Reader } from '../reader.ts';
+import { version } from '../version.ts';
 import { writing } from '../writer.ts';
 
 export interface RunFlags {
@@ -70,32 +72,55 @@ async function tellDifferences(ctx: Context, store: Store, identity: WorldIdenti
   }
 }
 
-/** Until a signal ends it, or the world can no longer be run here. */
+/** Until a signal or a request ends it, or the world can no longer be run here. */
 async function daemon(ctx: Context, opened: RunningWorld, log: Logger): Promise<void> {
   const { world } = opened;
   const hurry = new AbortController();
   const second = () => hurry.abort();
-  const { head, livePlans } = await world.status();
-  log.info('running', { world: world.worldId, height: head.height, live: livePlans, pid: process.pid });
+  let graceMs: number | undefined;
+  let ask: () => void;
+  const asked = new Promise<'asked'>((resolve) => {
+    ask = () => resolve('asked');
+  });
+  const { dir } = await ctx.folder();
+  const control = await startControlServer({
+    world,
+    dir,
+    version: version(),
+    startedAt: new Date(),
+    identity: operator(),
+    log,
+    onShutdown(request) {
+      // The first one says how long; a later one can only shorten that.
+      if (world.state === 'running') graceMs = request.graceMs;
+      else if (request.graceMs !== undefined) setTimeout(second, request.graceMs).unref();
+      ask();
+    },
+  });
+  if (!control.ok)
+    log.warn('the world runs without a control socket; Ctrl-C and signals end it', {
+      code: control.failure.code,
+      reason: control.failure.message,
+    });
   // The store and its thread do not keep a process alive; this does.
   const alive = setInterval(() => {}, 2 ** 30);
   try {
-    const interrupted = new Promise<'signal'>((resolve) => {
-      if (ctx.interrupted.aborted) resolve('signal');
-      ctx.interrupted.addEventListener('abort', () => resolve('signal'), { once: true });
+    const interrupted = new Promise<'asked'>((resolve) => {
+      if (ctx.interrupted.aborted) resolve('asked');
+      ctx.interrupted.addEventListener('abort', () => resolve('asked'), { once: true });
     });
-    const why = await Promise.race([interrupted, world.closed]);
-    if (why !== 'signal') {
-      if (why === undefined) return;
-      log.error('the world stops', { code: why.code, reason: why.message });
-      return stopWith(why);
-    }
-    log.info('stopping; a second signal does not wait for effects in flight');
-    process.once('SIGINT', second);
-    process.once('SIGTERM', second);
-    await opened.close({ hurry: hurry.signal });
+    const { head, livePlans } = await world.status();
+    log.info('running', { world: world.worldId, height: head.height, live: livePlans, pid: process.pid });
+    const why = await Promise.race([interrupted, asked, world.closed]);
+    if (why === 'asked') {
+      log.info('stopping; a second signal does not wait for effects in flight');
+      process.once('SIGINT', second);
+      process.once('SIGTERM', second);
+    } else if (why !== undefined) log.error('the world stops', { code: why.code, reason: why.message });
+    await opened.close({ graceMs, hurry: hurry.signal });
     log.info('stopped');
   } finally {
+    if (control.ok) await control.value.close();
     clearInterval(alive);
     process.removeListener('SIGINT', second);
     process.removeListener('SIGTERM', second);
