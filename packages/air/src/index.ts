@@ -1,3 +1,4 @@
+export { type AuthorityChange, authorityChanges } from './authority.ts';
 export {
   BUILTIN_ENFORCERS,
   BUILTINS,
@@ -50,6 +51,7 @@ export { toSugar } from './literal-sugar.ts';
 export { type Loaded, loadAuthored, type StoredObjectLike } from './load-authored.ts';
 export { isAirFile, isAirFolder, type SourceFile } from './load-files.ts';
 export { loadStored } from './load-stored.ts';
+export { type ManifestParts, type ManifestRef, manifestOfParts, manifestParts } from './manifest-parts.ts';
 export type {
   CapDef,
   Catalog,
@@ -69,6 +71,17 @@ export type {
   Trigger,
 } from './node.ts';
 export { AIR_VERSION } from './node-manifest.ts';
+export { type DefKind, DEF_KINDS } from './node-parse.ts';
+export {
+  type CompiledPatch,
+  type CompileOptions,
+  compilePatch,
+  encodeCompiledPatch,
+  type GetObject,
+} from './patch-compile.ts';
+export { type DiffOptions, diffManifests, type ManifestDiff } from './patch-diff.ts';
+export { DOCUMENT_BYTES_MAX, NODE_BYTES_MAX, OPS_MAX, type PatchFailure } from './patch-document.ts';
+export { type DefAction, type DefChange, type PatchSummary, summaryToJson } from './patch-summary.ts';
 export { SECRET_REF_SCHEMA, type SecretRef, secretRefs } from './secret-refs.ts';
 export { readSlot, type SlotTree, slotFromTree, slotToJson } from './slot.ts';
 export type { MapKeyKind, ScalarKind, Type, TypeScope } from './type.ts';

@@ -53,7 +53,7 @@ export function loadStored(
     return fail(toDiagnostics(problems));
   }
   const manifest = parsed.node.source;
-  const resolved = resolveAll(manifest, get);
+  const resolved = resolveStored(manifest, get);
   if (!resolved.ok) return fail(toDiagnostics(resolved.failure));
   const world = assembleWorld(manifest, resolved.value);
   const problems = validate(world, options);
@@ -62,6 +62,8 @@ export function loadStored(
   const plain = typeof found.value === 'object' && found.value !== null && !Object.hasOwn(found.value, '$kind');
   return ok(buildCatalog(world, plain ? manifestHash : undefined).catalog);
 }
+
+const NO_HASH = new Uint8Array(32);
 
 function notAManifest(json: Json): Problem {
   return {
@@ -73,10 +75,13 @@ function notAManifest(json: Json): Problem {
   };
 }
 
-type ReadFailure = Pick<Problem, 'rule' | 'code' | 'message' | 'hint' | 'fields'>;
+export type ReadFailure = Pick<Problem, 'rule' | 'code' | 'message' | 'hint' | 'fields'>;
 
 /** V-209. */
-function readObject(hash: Uint8Array, get: (hash: Uint8Array) => Uint8Array | undefined): Result<Json, ReadFailure> {
+export function readObject(
+  hash: Uint8Array,
+  get: (hash: Uint8Array) => Uint8Array | undefined,
+): Result<Json, ReadFailure> {
   const shown = hashText(hash);
   const bytes = get(hash);
   if (bytes === undefined) {
@@ -126,14 +131,25 @@ function toJson(value: CborValue): Json | undefined {
   return object;
 }
 
-function resolveAll(
+/**
+ * Every reference of a manifest: V-203, V-207 … V-211.
+ *
+ * @param own - Node that stands for a reference whatever hash it names; for candidates whose nodes are not stored yet.
+ */
+export function resolveStored(
   manifest: ManifestSource,
   get: (hash: Uint8Array) => Uint8Array | undefined,
+  own: (section: Section, name: string) => ParsedNode | undefined = () => undefined,
 ): Result<readonly Resolved[], readonly Problem[]> {
   const problems: Problem[] = [];
   const resolved: Resolved[] = [];
   for (const section of SECTIONS) {
     for (const ref of manifest.refs[section]) {
+      const node = own(section, ref.name);
+      if (node !== undefined) {
+        resolved.push({ section, ref, hash: parseHashText(ref.hash) ?? NO_HASH, node });
+        continue;
+      }
       const found = resolve(section, ref, manifest.origin, get);
       if (found.ok) resolved.push(found.value);
       else problems.push(...found.failure);
