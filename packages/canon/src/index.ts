@@ -3,6 +3,7 @@ export { bytesEqual, concatBytes, u64be } from './bytes.ts';
 export { type DecodeOptions, decode, decodeCanonical } from './cbor-decode.ts';
 export { encode, encodeItem } from './cbor-encode.ts';
 export { type CborFailure, type CborFailureCode, type CborValue, NESTING_LIMIT, NESTING_MAX } from './cbor-value.ts';
+export { CborWriter, encodedText } from './cbor-writer.ts';
 export { hashOf, hashText, parseHashText } from './hash.ts';
 export { fromHex, toHex } from './hex.ts';
 export { compareBytes, compareCanonicalKeys, compareUtf8 } from './order.ts';
