@@ -6,6 +6,7 @@ import { enforceLlmBasic } from './enforcer-llm.ts';
 import { type Check, Fields, type Request } from './enforcer-request.ts';
 import { enforceWorkspace } from './enforcer-workspace.ts';
 import type { Type, TypeScope } from './type.ts';
+import type { Value } from './value.ts';
 import { normalizeCbor } from './value-cbor.ts';
 
 /**
@@ -31,6 +32,8 @@ export interface EnforcerInput {
   readonly effectKind: string;
   /** Canonical CBOR of `paramsType`. */
   readonly effectParams: Uint8Array;
+  /** What `effectParams` reads as, when the caller has it. */
+  readonly effectValue?: Value | undefined;
   readonly paramsType: Type;
   readonly origin: { readonly kind: 'plan' | 'reducer'; readonly name: string };
   readonly logicalNowNs: bigint;
@@ -63,11 +66,40 @@ export function runBuiltinEnforcer(module: string, input: EnforcerInput): Enforc
 
 function readRequest(input: EnforcerInput): Request {
   const { scope } = input;
-  const grant = normalizeCbor(input.capParams, input.capSchema, scope);
-  const params = normalizeCbor(input.effectParams, input.paramsType, scope);
   return {
     kind: input.effectKind,
-    grant: grant.ok ? Fields.of(grant.value.value, input.capSchema, scope) : undefined,
-    params: params.ok ? Fields.of(params.value.value, input.paramsType, scope) : undefined,
+    grant: grantFields(input.capParams, input.capSchema, scope),
+    params: fieldsOf(
+      input.effectValue ?? readValue(input.effectParams, input.paramsType, scope),
+      input.paramsType,
+      scope,
+    ),
   };
+}
+
+function readValue(bytes: Uint8Array, type: Type, scope: TypeScope): Value | undefined {
+  const read = normalizeCbor(bytes, type, scope);
+  return read.ok ? read.value.value : undefined;
+}
+
+function fieldsOf(value: Value | undefined, type: Type, scope: TypeScope): Fields | undefined {
+  return value === undefined ? undefined : Fields.of(value, type, scope);
+}
+
+interface GrantFields {
+  readonly schema: Type;
+  readonly scope: TypeScope;
+  readonly fields: Fields | undefined;
+}
+
+/** A grant judges many effects; what its params say is read once. Nobody changes the bytes of a catalog. */
+const grants = new WeakMap<Uint8Array, GrantFields>();
+
+function grantFields(params: Uint8Array, schema: Type, scope: TypeScope): Fields | undefined {
+  let known = grants.get(params);
+  if (known?.schema !== schema || known.scope !== scope) {
+    known = { schema, scope, fields: fieldsOf(readValue(params, schema, scope), schema, scope) };
+    grants.set(params, known);
+  }
+  return known.fields;
 }

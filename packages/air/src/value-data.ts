@@ -1,4 +1,4 @@
-import { type CborValue, encode } from '@worldline/canon';
+import { type CborValue, CborWriter, compareCanonicalKeys, NESTING_LIMIT } from '@worldline/canon';
 import { jsonInteger } from './json.ts';
 import type { Value } from './value.ts';
 
@@ -79,7 +79,82 @@ export function valueToCbor(value: Value): CborValue {
  * @throws TypeError as `valueToCbor`.
  */
 export function encodeValue(value: Value): Uint8Array {
-  return encode(valueToCbor(value));
+  writer.clear();
+  writer.prefix();
+  writeValue(writer, value, 0);
+  return writer.take();
+}
+
+const writer = new CborWriter();
+
+/** `writer.item(valueToCbor(value))`, without making the data first. */
+function writeValue(writer: CborWriter, value: Value, nesting: number): void {
+  switch (value.kind) {
+    case 'null':
+      return writer.simple(null);
+    case 'bool':
+      return writer.simple(value.value);
+    case 'text':
+    case 'dec128':
+    case 'hash':
+    case 'uuid':
+      return writer.text(value.value);
+    case 'bytes':
+      return writer.bytes(value.value);
+    case 'int':
+    case 'nat':
+    case 'time':
+    case 'duration':
+      return writer.integer(value.value);
+    case 'map':
+      return writer.item(valueToCbor(value));
+    default:
+      if (nesting >= NESTING_LIMIT) throw new TypeError(`value is nested deeper than ${NESTING_LIMIT}`);
+      return writeComposite(writer, value, nesting + 1);
+  }
+}
+
+function writeComposite(
+  writer: CborWriter,
+  value: Extract<Value, { kind: 'list' | 'set' | 'record' | 'variant' | 'receipt' | 'handle' }>,
+  nesting: number,
+): void {
+  switch (value.kind) {
+    case 'list':
+    case 'set':
+      writer.array(value.items.length);
+      for (const item of value.items) writeValue(writer, item, nesting);
+      return;
+    case 'record':
+      if (!isInKeyOrder(value.fields)) return writer.item(valueToCbor(value));
+      writer.map(value.fields.size);
+      for (const [name, field] of value.fields) {
+        writer.text(name);
+        writeValue(writer, field, nesting);
+      }
+      return;
+    case 'variant':
+      writer.map(2);
+      writer.text('$tag');
+      writer.text(value.tag);
+      writer.text('$value');
+      return writeValue(writer, value.value, nesting);
+    case 'receipt':
+    case 'handle':
+      throw new TypeError(`a ${value.kind} has no data encoding`);
+    default:
+      return value satisfies never;
+  }
+}
+
+/** As the fields of a record value are (`values.md` §7); a caller who builds one by hand is not trusted with the bytes. */
+function isInKeyOrder(fields: ReadonlyMap<string, Value>): boolean {
+  let previous: string | undefined;
+  for (const name of fields.keys()) {
+    if (previous !== undefined && compareCanonicalKeys(previous, name) >= 0) return false;
+    previous = name;
+  }
+  return true;
 }
 
 /** An object without prototype. */

@@ -32,8 +32,25 @@ const measured = new WeakMap<Value, Extent>();
  * `value_too_large` (`expressions.md` §12).
  */
 export function isStorable(value: Value): boolean {
-  const { nesting, size } = measure(value);
+  const { nesting, size } = extentOf(value) ?? (isFlat(value) ? sum(value) : measure(value));
   return nesting <= LITERAL_NESTING_MAX && size <= VALUE_SIZE_MAX;
+}
+
+const FLAT_PARTS_MAX = 32;
+
+/** A few parts that hold none themselves are added up faster than their sum is looked up. */
+function isFlat(value: Value): boolean {
+  switch (value.kind) {
+    case 'record':
+      if (value.fields.size > FLAT_PARTS_MAX) return false;
+      for (const field of value.fields.values()) if (extentOf(field) === undefined) return false;
+      return true;
+    case 'list':
+    case 'set':
+      return value.items.length <= FLAT_PARTS_MAX && value.items.every((item) => extentOf(item) !== undefined);
+    default:
+      return false;
+  }
 }
 
 /** Parts before what holds them, on a stack of its own: a value may be deeper than calls can be. */

@@ -1,8 +1,9 @@
 import { type CborValue, encode } from '@worldline/canon';
 import { describe, expect, it } from 'vitest';
 import { BUILTIN_ENFORCERS, BUILTINS, builtinEffect, builtinScope, grantSchema } from '../src/builtins.ts';
-import { type EnforcerVerdict, runBuiltinEnforcer } from '../src/enforcer.ts';
+import { type EnforcerInput, type EnforcerVerdict, runBuiltinEnforcer } from '../src/enforcer.ts';
 import type { Type } from '../src/type.ts';
+import { normalizeCbor } from '../src/value-cbor.ts';
 
 const scope = builtinScope();
 
@@ -18,7 +19,7 @@ interface Case {
 function judge(module: string, given: Case): EnforcerVerdict | undefined {
   const cap = BUILTINS.caps.get(given.cap ?? '');
   const members = Object.keys(given.grant as object);
-  return runBuiltinEnforcer(module, {
+  const input: EnforcerInput = {
     capDef: given.cap ?? 'com.acme/cap@1',
     grantName: 'g',
     capSchema: given.schema ?? grantSchema((cap as NonNullable<typeof cap>).def, members),
@@ -29,7 +30,12 @@ function judge(module: string, given: Case): EnforcerVerdict | undefined {
     origin: { kind: 'plan', name: 'com.acme/P@1' },
     logicalNowNs: 0n,
     scope,
-  });
+  };
+  const verdict = runBuiltinEnforcer(module, input);
+  // Who has the value need not have it read from its bytes.
+  const read = normalizeCbor(input.effectParams, input.paramsType, scope);
+  if (read.ok) expect(runBuiltinEnforcer(module, { ...input, effectValue: read.value.value })).toEqual(verdict);
+  return verdict;
 }
 
 /** `ok`, or the deny code. */
