@@ -8,6 +8,8 @@ export class InstanceEnv implements Env {
   readonly #plan: PlanDef;
   readonly #catalog: Catalog;
   readonly #event: Value | undefined;
+  /** Receipts that were read, since an expression looks at one again for each member. */
+  #views: Map<number, ReceiptView> | undefined;
 
   /** @param catalog - of the manifest the instance pins. */
   constructor(instance: Instance, plan: PlanDef, catalog: Catalog, event?: Value) {
@@ -34,8 +36,14 @@ export class InstanceEnv implements Env {
   }
 
   receipt(emissionSeq: number): ReceiptView | undefined {
+    let view = this.#views?.get(emissionSeq);
+    if (view !== undefined) return view;
     const receipt = this.#instance.receipts.get(emissionSeq);
-    return receipt === undefined ? undefined : this.#view(receipt);
+    if (receipt === undefined) return undefined;
+    view = this.#view(receipt);
+    this.#views ??= new Map();
+    this.#views.set(emissionSeq, view);
+    return view;
   }
 
   #view(receipt: BufferedReceipt): ReceiptView {

@@ -10,9 +10,9 @@ import {
   type TypeScope,
   type Value,
 } from '@worldline/air';
-import { hashOf } from '@worldline/canon';
+import { CborWriter, encodedText, hashOf, sha256 } from '@worldline/canon';
 import { classOf, type Emission, timerDueNs } from './emission.ts';
-import type { CapDecision, IntentOrigin, PolicyDecision } from './record.ts';
+import type { IntentOrigin } from './record.ts';
 import type { WorldState } from './state.ts';
 import type { Turn } from './turn.ts';
 
@@ -32,7 +32,7 @@ export interface EffectRequest {
 
 /** The params schema that the origin pins; the active manifest may define another one under the same Name. */
 export interface ParamsType {
-  readonly type: Type;
+  readonly type: Extract<Type, { readonly kind: 'ref' }>;
   readonly scope: TypeScope;
 }
 
@@ -50,6 +50,46 @@ export type CapVerdict =
   | { readonly ok: false; readonly code: string; readonly message: string };
 
 const NO_KEY = new Uint8Array(32);
+const NO_WAITERS: Emission['waiters'] = [];
+
+const hashed = new CborWriter();
+const CAP = encodedText('cap');
+const KIND = encodedText('kind');
+const PARAMS = encodedText('params');
+const IDEMPOTENCY_KEY = encodedText('idempotency_key');
+
+/** `H({kind, params, cap, idempotency_key})` (`kernel.md` §9.1). */
+function hashIntent(kind: string, params: Uint8Array, cap: string, idempotencyKey: Uint8Array): Uint8Array {
+  hashed.clear();
+  hashed.prefix();
+  hashed.map(4);
+  hashed.raw(CAP);
+  hashed.text(cap);
+  hashed.raw(KIND);
+  hashed.text(kind);
+  hashed.raw(PARAMS);
+  hashed.bytes(params);
+  hashed.raw(IDEMPOTENCY_KEY);
+  hashed.bytes(idempotencyKey);
+  return sha256(hashed.peek());
+}
+
+const paramsTypes = new WeakMap<Catalog, Map<string, ParamsType>>();
+
+/** What params of a listed kind are read with. One object per kind, since what follows from a type is kept beside it. */
+export function paramsTypeOf(catalog: Catalog, kind: string): ParamsType {
+  let types = paramsTypes.get(catalog);
+  if (types === undefined) {
+    types = new Map();
+    paramsTypes.set(catalog, types);
+  }
+  let found = types.get(kind);
+  if (found === undefined) {
+    found = { type: { kind: 'ref', name: catalog.effects.get(kind)!.def.paramsSchema }, scope: catalog.scope };
+    types.set(kind, found);
+  }
+  return found;
+}
 
 /** `timer.set` and `blob.get` count as `both` (`builtins.md` §6.3). */
 export function admitsPlans(effect: EffectDef): boolean {
@@ -73,18 +113,24 @@ export function admit(state: WorldState, turn: Turn, effect: EffectDef, request:
   const paramsCbor = encodeValue(request.params);
   if (paramsCbor.length > state.config.limits.max_params_bytes) return deny('effect_invalid', 'too_large');
   const idempotencyKey = request.idempotencyKey ?? originKey(request);
-  const intentHash = hashOf({
-    kind: request.kind,
-    params: paramsCbor,
-    cap: request.cap,
-    idempotency_key: idempotencyKey,
-  });
+  const intentHash = hashIntent(request.kind, paramsCbor, request.cap, idempotencyKey);
 
   const grant = catalog.grants.get(request.cap);
   if (grant === undefined) return deny('cap_denied', 'cap.grant_missing');
   if (grant.capType !== effect.capType) return deny('cap_denied', 'cap.type_mismatch');
 
-  const decision: Omit<CapDecision, 'decision'> = {
+  const origin = { kind: 'plan' as const, name: request.origin.name };
+  const call = {
+    effectKind: request.kind,
+    paramsCbor,
+    params: request.params,
+    paramsType: request.paramsType,
+    origin,
+  };
+  const verdict = checkGrant(catalog, grant, call, turn.stamp.logicalNowNs);
+  const secret = verdict.ok ? checkSecrets(catalog, request) : undefined;
+  const refusal = verdict.ok ? secret : verdict;
+  turn.append({
     record_kind: 'cap_decision',
     intent_hash: intentHash,
     stage: 'enqueue',
@@ -94,27 +140,19 @@ export function admit(state: WorldState, turn: Turn, effect: EffectDef, request:
     grant_hash: grant.grantHash,
     enforcer_module: grant.enforcer,
     expiry_ns: grant.expiryNs,
-  };
-  const origin = { kind: 'plan' as const, name: request.origin.name };
-  const call = { effectKind: request.kind, paramsCbor, paramsType: request.paramsType, origin };
-  const verdict = checkGrant(catalog, grant, call, turn.stamp.logicalNowNs);
-  const secret = verdict.ok ? checkSecrets(catalog, request) : undefined;
-  const refusal = verdict.ok ? secret : verdict;
-  if (refusal !== undefined) {
-    turn.append({ ...decision, decision: 'deny', deny: { code: refusal.code, message: refusal.message } });
-    return deny(secret === undefined ? 'cap_denied' : 'secret_denied', refusal.code);
-  }
-  turn.append({ ...decision, decision: 'allow' });
+    decision: refusal === undefined ? 'allow' : 'deny',
+    deny: refusal === undefined ? undefined : { code: refusal.code, message: refusal.message },
+  });
+  if (refusal !== undefined) return deny(secret === undefined ? 'cap_denied' : 'secret_denied', refusal.code);
 
   const ruling = judge(catalog.policy, request, grant);
-  const policyRecord: PolicyDecision = {
+  turn.append({
     record_kind: 'policy_decision',
     intent_hash: intentHash,
     policy_name: catalog.policy?.name ?? 'allow_all',
     rule_index: ruling.rule,
     decision: ruling.decision,
-  };
-  turn.append(policyRecord);
+  });
   if (ruling.decision === 'deny')
     return deny('policy_denied', ruling.rule === undefined ? 'default' : `rule/${ruling.rule}`);
 
@@ -132,6 +170,8 @@ export function checkGrant(
   call: {
     readonly effectKind: string;
     readonly paramsCbor: Uint8Array;
+    /** What `paramsCbor` reads as, when the caller has it. */
+    readonly params?: Value | undefined;
     readonly paramsType: ParamsType;
     readonly origin: { readonly kind: 'plan' | 'reducer'; readonly name: string };
   },
@@ -147,6 +187,7 @@ export function checkGrant(
     capParams: grant.paramsCbor,
     effectKind: call.effectKind,
     effectParams: call.paramsCbor,
+    effectValue: call.params,
     paramsType: call.paramsType.type,
     origin: call.origin,
     logicalNowNs,
@@ -214,7 +255,8 @@ function enqueue(
     cause: request.cause,
   });
   if (leader !== undefined) {
-    state.setEmission({ ...leader, waiters: [...leader.waiters, { emissionSeq, origin: request.origin }] }, turn.undo);
+    const waiters = [...leader.waiters, { emissionSeq, origin: request.origin }];
+    state.setEmission({ ...leader, waiters }, leader, turn.undo);
     return emissionSeq;
   }
   const emission: Emission = {
@@ -227,11 +269,11 @@ function enqueue(
     logicalNowNs: turn.stamp.logicalNowNs,
     origin: request.origin,
     class: classOf(request.kind),
-    waiters: [],
+    waiters: NO_WAITERS,
   };
-  state.setEmission(emission, turn.undo);
+  state.setEmission(emission, undefined, turn.undo);
   if (emission.class === 'external') {
-    turn.emitted.push({ emissionSeq, intentHash, kind: request.kind, request: turn.entries.at(-1)! });
+    turn.emit(emissionSeq, intentHash, request.kind);
   } else if (emission.class === 'timer') {
     turn.timers.push({ emissionSeq, intentHash, dueWallNs: dueWallNs(turn.stamp, timerDueNs(emission)) });
   }

@@ -1,4 +1,5 @@
 export type { Applied, Batch, BatchIndex, EmittedRow, Outcome, ReleasedRow, StoredObject, TimerRow } from './batch.ts';
+export type { RecordedBatch } from './batch-log.ts';
 export { type BatchBody, decodeBatchBody, encodeBatchBody } from './body.ts';
 export { nextChain, ZERO_CHAIN } from './chain.ts';
 export {
@@ -46,9 +47,9 @@ export {
 export { type PlanFailureCode, planErrorData } from './plan-end.ts';
 export { receiptDigest, receiptsMessage } from './receipt-digest.ts';
 export type * from './record.ts';
-export { decodeRecord, encodeRecord } from './record-codec.ts';
+export { decodeRecord } from './record-codec.ts';
+export { encodeRecord } from './record-writer.ts';
 export {
-  type RecordedBatch,
   type ReplayedBatch,
   type RestoreBase,
   type RestoreOptions,

@@ -1,4 +1,5 @@
 import type { PlanDef, Value } from '@worldline/air';
+import { IndexSet } from './index-set.ts';
 import type { PlanProgram } from './program.ts';
 import type { EffectErrorData, EffectStatus } from './record.ts';
 import type { UndoLog } from './undo.ts';
@@ -43,8 +44,8 @@ export interface Schedule {
   /** Unsettled predecessors of each step. */
   readonly remaining: number[];
   /** Pending steps whose predecessors are all settled, not decided yet. */
-  readonly decidable: Set<number>;
-  readonly ready: Set<number>;
+  readonly decidable: IndexSet;
+  readonly ready: IndexSet;
   unsettled: number;
 }
 
@@ -65,20 +66,22 @@ export class Instance {
   readonly startedSeq: number;
   readonly correlation: Uint8Array | undefined;
   readonly input: Value;
-  readonly variables = new Map<string, Value>();
-  readonly stepValues = new Map<string, Value>();
+  readonly variables: ReadonlyMap<string, Value> = none();
+  readonly stepValues: ReadonlyMap<string, Value> = none();
   readonly states: StepState[];
-  readonly handles = new Map<string, EffectHandle>();
-  readonly receipts = new Map<number, BufferedReceipt>();
+  readonly handles: ReadonlyMap<string, EffectHandle> = none();
+  readonly receipts: ReadonlyMap<number, BufferedReceipt> = none();
   /** Step position → emission it waits for. */
-  readonly receiptWaits = new Map<number, number>();
-  readonly eventWaits = new Map<number, Wait>();
-  wakes: readonly Wake[] = [];
+  readonly receiptWaits: ReadonlyMap<number, number> = none();
+  readonly eventWaits: ReadonlyMap<number, Wait> = none();
+  wakes: readonly Wake[] = NO_WAKES;
   /** Cause of what the current run appends (`kernel.md` §8.2). */
   cause = 0;
   schedule: Schedule | undefined;
   /** Hash of the stored node while nothing has changed since. */
   nodeHash: Uint8Array | undefined;
+  /** When it was used last, in uses of its world; see `WorldState.releaseIdle`. */
+  usedAt = 0;
 
   constructor(identity: InstanceIdentity, input: Value, plan: PlanDef) {
     this.id = identity.id;
@@ -93,40 +96,83 @@ export class Instance {
 
   /** Forgets what is derived from the state; undo forgets it again, whichever way the state moved. */
   touch(undo: UndoLog): void {
-    const before = this.nodeHash;
+    undo.log(restoreNode, this, undefined, this.nodeHash);
     this.nodeHash = undefined;
-    undo.push(() => {
-      this.nodeHash = before;
-      this.schedule = undefined;
-    });
   }
 
   setState(step: number, state: StepState, undo: UndoLog): void {
-    const before = this.states[step]!;
+    undo.log(restoreState, this, step, this.states[step] as StepState);
     this.states[step] = state;
-    undo.push(() => {
-      this.states[step] = before;
-    });
+  }
+
+  /** Sets an entry of one of the maps. @param undo - not given while the instance is being built. */
+  put<T extends keyof Entries>(name: T, key: Entries[T][0], value: Entries[T][1], undo?: UndoLog): void {
+    let map = this[name] as Map<Entries[T][0], Entries[T][1]>;
+    if ((map as unknown) === NONE) {
+      // Most maps of most instances stay empty, and an empty map is not small.
+      map = new Map();
+      (this as { [map in keyof Entries]: unknown })[name] = map;
+    }
+    if (undo === undefined) map.set(key, value);
+    else undo.setMap(map, key, value);
+  }
+
+  take<T extends keyof Entries>(name: T, key: Entries[T][0], undo: UndoLog): void {
+    undo.deleteMap(this[name] as Map<Entries[T][0], Entries[T][1]>, key);
+  }
+
+  /** Before a run: undoing it gives back the cause and drops what the run derived. */
+  beginRun(undo: UndoLog): void {
+    undo.log(restoreRun, this, undefined, this.cause);
   }
 }
 
+/** What the maps of an instance hold. */
+interface Entries {
+  variables: [name: string, Value];
+  stepValues: [stepId: string, Value];
+  handles: [handle: string, EffectHandle];
+  receipts: [emissionSeq: number, BufferedReceipt];
+  receiptWaits: [step: number, emissionSeq: number];
+  eventWaits: [step: number, Wait];
+}
+
+/** Stands for every map that nothing was put into. */
+const NONE: ReadonlyMap<unknown, unknown> = new Map();
+
+function none<K, V>(): ReadonlyMap<K, V> {
+  return NONE as ReadonlyMap<K, V>;
+}
+export const NO_WAKES: readonly Wake[] = [];
+
+function restoreNode(instance: Instance, _: undefined, before: Uint8Array | undefined): void {
+  instance.nodeHash = before;
+  instance.schedule = undefined;
+}
+
+function restoreRun(instance: Instance, _: undefined, before: number): void {
+  instance.cause = before;
+  instance.schedule = undefined;
+}
+
+function restoreState(instance: Instance, step: number, before: StepState): void {
+  instance.states[step] = before;
+}
+
 export function makeSchedule(program: PlanProgram, states: readonly StepState[]): Schedule {
-  const settled = (i: number) => states[i] === COMPLETED || states[i] === SKIPPED;
-  const remaining = program.predecessors.map((list) => list.reduce((n, i) => (settled(i) ? n : n + 1), 0));
-  const decidable = new Set<number>();
-  const ready = new Set<number>();
+  const isSettled = (i: number) => states[i] === COMPLETED || states[i] === SKIPPED;
+  const remaining = program.predecessors.map((list) => {
+    let count = 0;
+    for (const i of list) if (!isSettled(i)) count++;
+    return count;
+  });
+  const decidable = new IndexSet();
+  const ready = new IndexSet();
   let unsettled = 0;
   states.forEach((state, i) => {
-    if (!settled(i)) unsettled++;
+    if (!isSettled(i)) unsettled++;
     if (state === PENDING && remaining[i] === 0) decidable.add(i);
     if (state === READY) ready.add(i);
   });
   return { remaining, decidable, ready, unsettled };
-}
-
-/** The smallest member, or undefined; sets here hold a handful of steps. */
-export function smallest(set: ReadonlySet<number>, above = -1): number | undefined {
-  let best: number | undefined;
-  for (const n of set) if (n > above && (best === undefined || n < best)) best = n;
-  return best;
 }

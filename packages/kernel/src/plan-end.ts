@@ -111,6 +111,6 @@ export function endOk(
 function retire(state: WorldState, turn: Turn, instance: Instance): void {
   state.touch(instance, turn.undo);
   for (const wait of instance.eventWaits.values()) state.removeWait(wait, turn.undo);
-  turn.undo.assign(instance, 'wakes', []);
+  if (instance.wakes.length > 0) turn.undo.assign(instance, 'wakes', []);
   state.removeInstance(instance, turn.undo);
 }

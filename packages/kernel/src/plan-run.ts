@@ -16,15 +16,15 @@ import {
 } from '@worldline/air';
 import { bytesEqual, hashText, parseHashText, pointer } from '@worldline/canon';
 import { InstanceEnv } from './env.ts';
-import { admit, admitsPlans } from './gate.ts';
+import { admit, admitsPlans, paramsTypeOf } from './gate.ts';
 import {
   COMPLETED,
   type Instance,
   makeSchedule,
+  NO_WAKES,
   READY,
   type Schedule,
   SKIPPED,
-  smallest,
   WAITING,
 } from './instance.ts';
 import { endOk, endWithFailure, type FailureDetail, type PlanFailureCode } from './plan-end.ts';
@@ -65,10 +65,7 @@ class PlanRun {
     this.#program = programOf(this.#plan);
     this.#env = new InstanceEnv(instance, this.#plan, this.#pinned);
     state.touch(instance, turn.undo);
-    turn.undo.assign(instance, 'cause', instance.cause);
-    turn.undo.push(() => {
-      instance.schedule = undefined;
-    });
+    instance.beginRun(turn.undo);
     instance.schedule ??= makeSchedule(this.#program, instance.states);
     this.#schedule = instance.schedule;
   }
@@ -82,23 +79,17 @@ class PlanRun {
   }
 
   #loop(): void {
-    const steps = this.#plan.steps;
     for (;;) {
       this.#decideAll();
-      const ready = [...this.#schedule.ready].sort((a, b) => a - b);
-      const emits = ready.filter((i) => steps[i]!.op === 'emit_effect');
-      if (emits.length > 0) {
-        for (const i of emits) this.#exec(i);
-        continue;
-      }
-      const next = ready[0];
-      if (next !== undefined) {
-        this.#exec(next);
+      const { ready } = this.#schedule;
+      if (ready.size > 0) {
+        if (!this.#execEmits()) this.#exec(ready.next(-1));
         continue;
       }
       const wake = this.#instance.wakes[0];
       if (wake !== undefined) {
-        this.#turn.undo.assign(this.#instance, 'wakes', this.#instance.wakes.slice(1));
+        const { wakes } = this.#instance;
+        this.#turn.undo.assign(this.#instance, 'wakes', wakes.length === 1 ? NO_WAKES : wakes.slice(1));
         this.#instance.cause = wake.cause;
         this.#complete(wake.step, wake.value);
         continue;
@@ -108,20 +99,29 @@ class PlanRun {
     }
   }
 
+  /** Runs the ready `emit_effect` steps, in order. @returns whether there was one. */
+  #execEmits(): boolean {
+    const { steps } = this.#plan;
+    const { ready } = this.#schedule;
+    let isOne = false;
+    // What these unblock is decided later, so the set only loses what was run.
+    for (let i = ready.next(-1); i >= 0; i = ready.next(i)) {
+      if (steps[i]!.op !== 'emit_effect') continue;
+      isOne = true;
+      this.#exec(i);
+    }
+    return isOne;
+  }
+
   // Deciding (§6.1): in declaration order, again and again until nothing changes; each decision is latched.
 
   #decideAll(): void {
     const { decidable } = this.#schedule;
-    let position = -1;
-    while (decidable.size > 0) {
-      const next = smallest(decidable, position);
-      if (next === undefined) {
-        position = -1;
-        continue;
-      }
-      position = next;
-      decidable.delete(next);
-      this.#decide(next);
+    for (let step = decidable.next(-1); step >= 0; ) {
+      decidable.delete(step);
+      this.#decide(step);
+      step = decidable.next(step);
+      if (step < 0) step = decidable.next(-1);
     }
   }
 
@@ -208,9 +208,8 @@ class PlanRun {
     const effect = this.#state.catalog.effects.get(step.kind)?.def;
     if (effect === undefined) this.#failAt(i, 'effect_invalid', 'kind', 'effect.kind_unsupported');
     if (!admitsPlans(effect)) this.#failAt(i, 'effect_invalid', 'kind', 'effect.origin_denied');
-    const schema = this.#pinned.effects.get(step.kind)!.def.paramsSchema;
-    const paramsType = { type: ref(schema), scope: this.#pinned.scope };
-    const params = conform(evaluated, paramsType.type, paramsType.scope, schema);
+    const paramsType = paramsTypeOf(this.#pinned, step.kind);
+    const params = conform(evaluated, paramsType.type, paramsType.scope, paramsType.type.name);
     if (!params.ok) this.#failAt(i, 'effect_invalid', 'params', params.failure[0]!.code);
     const idempotencyKey = keyValue === undefined ? undefined : keyBytes(keyValue);
     if (idempotencyKey === null) this.#failAt(i, 'effect_invalid', 'idempotency_key', 'idempotency.invalid');
@@ -230,17 +229,9 @@ class PlanRun {
       this.#failAt(i, code, code === 'cap_denied' ? 'cap' : 'params', reason);
     }
     const { emissionSeq, intentHash } = admission;
-    this.#turn.undo.setMap(this.#instance.handles, step.effectIdAs, { emissionSeq, intentHash });
+    this.#instance.put('handles', step.effectIdAs, { emissionSeq, intentHash }, this.#turn.undo);
     const handle: Value = { kind: 'handle', emissionSeq };
-    const stepValue: Value = {
-      kind: 'record',
-      fields: new Map([
-        ['handle', handle],
-        ['params', params.value],
-        ['intent_hash', hashValue(hashText(intentHash))],
-      ]),
-    };
-    this.#complete(i, stepValue, handle);
+    this.#complete(i, new EmittedValue(handle, params.value, intentHash), handle);
   }
 
   #awaitReceipt(i: number, step: Extract<Step, { op: 'await_receipt' }>): void {
@@ -250,7 +241,7 @@ class PlanRun {
       return this.#complete(i, { kind: 'receipt', emissionSeq: handle.emissionSeq });
     }
     this.#wait(i);
-    this.#turn.undo.setMap(this.#instance.receiptWaits, i, handle.emissionSeq);
+    this.#instance.put('receiptWaits', i, handle.emissionSeq, this.#turn.undo);
   }
 
   #awaitEvent(i: number, step: Extract<Step, { op: 'await_event' }>): void {
@@ -275,7 +266,7 @@ class PlanRun {
       match: this.#match(i),
     };
     this.#wait(i);
-    this.#turn.undo.setMap(this.#instance.eventWaits, i, entry);
+    this.#instance.put('eventWaits', i, entry, this.#turn.undo);
     this.#state.addWait(entry, this.#turn.undo);
   }
 
@@ -355,10 +346,10 @@ class PlanRun {
     const step = this.#plan.steps[i]!;
     const name = boundName(step);
     const { undo } = this.#turn;
-    if (name !== undefined) undo.setMap(this.#instance.variables, name, bound);
-    undo.setMap(this.#instance.stepValues, step.id, value);
+    if (name !== undefined) this.#instance.put('variables', name, bound, undo);
+    this.#instance.put('stepValues', step.id, value, undo);
     this.#settle(i, COMPLETED);
-    this.#checkInvariants(step.id);
+    if (this.#program.invariants.length > 0) this.#checkInvariants(step.id);
   }
 
   #checkInvariants(step: string | undefined): void {
@@ -401,6 +392,34 @@ class PlanRun {
   #fail(code: PlanFailureCode, detail: FailureDetail): never {
     endWithFailure(this.#state, this.#turn, this.#instance, code, detail);
     throw ENDED;
+  }
+}
+
+/**
+ * Value of an `emit_effect` step: `{handle, params, intent_hash}` (`plans.md` §3). Few plans read it, so the record is
+ * made when somebody does.
+ */
+class EmittedValue {
+  readonly kind = 'record';
+  readonly #handle: Value;
+  readonly #params: Value;
+  readonly #intentHash: Uint8Array;
+  #fields: ReadonlyMap<string, Value> | undefined;
+
+  constructor(handle: Value, params: Value, intentHash: Uint8Array) {
+    this.#handle = handle;
+    this.#params = params;
+    this.#intentHash = intentHash;
+  }
+
+  /** In canonical key order. */
+  get fields(): ReadonlyMap<string, Value> {
+    this.#fields ??= new Map([
+      ['handle', this.#handle],
+      ['params', this.#params],
+      ['intent_hash', hashValue(hashText(this.#intentHash))],
+    ]);
+    return this.#fields;
   }
 }
 

@@ -10,7 +10,7 @@ import {
   type Trigger,
   type Value,
 } from '@worldline/air';
-import { bytesEqual, compareUtf8, hashOf, sha256 } from '@worldline/canon';
+import { bytesEqual, CborWriter, compareUtf8, encodedText, sha256 } from '@worldline/canon';
 import { InstanceEnv } from './env.ts';
 import { KernelFault } from './fault.ts';
 import { Instance } from './instance.ts';
@@ -26,8 +26,9 @@ export interface PublishedEvent {
   /** Canonical, with prefix. */
   readonly valueCbor: Uint8Array;
   readonly key?: Uint8Array | undefined;
-  /** Decoded value, when the caller has it. */
+  /** Decoded value and event hash, when the caller has them. */
   readonly value?: Value | undefined;
+  readonly hash?: Uint8Array | undefined;
 }
 
 export type EventOrigin = Pick<DomainEvent, 'origin' | 'ingress_id' | 'origin_name' | 'plan_id' | 'source' | 'cause'>;
@@ -40,17 +41,35 @@ export const NO_ENV: Env = {
   receipt: () => undefined,
 };
 
+const hashed = new CborWriter();
+const KEY = encodedText('key');
+const VALUE = encodedText('value');
+const SCHEMA = encodedText('schema');
+
+/** `H({schema, value, key?})` (`kernel.md` §4). */
 export function eventHash(event: {
   readonly schema: string;
   readonly valueCbor: Uint8Array;
   readonly key?: Uint8Array | undefined;
 }): Uint8Array {
-  return hashOf({ schema: event.schema, value: event.valueCbor, key: event.key });
+  const { key } = event;
+  hashed.clear();
+  hashed.prefix();
+  hashed.map(key === undefined ? 2 : 3);
+  if (key !== undefined) {
+    hashed.raw(KEY);
+    hashed.bytes(key);
+  }
+  hashed.raw(VALUE);
+  hashed.bytes(event.valueCbor);
+  hashed.raw(SCHEMA);
+  hashed.text(event.schema);
+  return sha256(hashed.peek());
 }
 
 /** Appends the `domain_event`, then hands it to waits and triggers. @returns its seq. */
 export function publish(state: WorldState, turn: Turn, event: PublishedEvent, origin: EventOrigin): number {
-  const hash = eventHash(event);
+  const hash = event.hash ?? eventHash(event);
   const seq = turn.append({
     record_kind: 'domain_event',
     schema: event.schema,
@@ -97,7 +116,7 @@ function wakeWaiters(state: WorldState, turn: Turn, schema: string, event: Value
     }
     state.touch(instance, turn.undo);
     state.removeWait(wait, turn.undo);
-    turn.undo.deleteMap(instance.eventWaits, step);
+    instance.take('eventWaits', step, turn.undo);
     turn.undo.assign(instance, 'wakes', [...instance.wakes, { step, value: event, cause: seq }]);
     turn.enqueue(instance.id);
   }
@@ -195,8 +214,8 @@ export function startInstance(state: WorldState, turn: Turn, start: Start): numb
     def,
   );
   instance.cause = start.cause;
-  if (start.correlation !== undefined) instance.variables.set('correlation_id', start.correlation);
-  for (const [name, value] of start.bindLocals ?? []) instance.variables.set(name, value);
+  if (start.correlation !== undefined) instance.put('variables', 'correlation_id', start.correlation);
+  for (const [name, value] of start.bindLocals ?? []) instance.put('variables', name, value);
   state.addInstance(instance, turn.undo);
   if (start.failure !== undefined) endWithFailure(state, turn, instance, 'input_invalid', { reason: start.failure });
   else turn.enqueue(id);

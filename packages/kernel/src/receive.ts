@@ -3,7 +3,6 @@ import { bytesEqual, encode } from '@worldline/canon';
 import { type Emission, timerKey } from './emission.ts';
 import type { ReceiptIngress } from './ingress.ts';
 import type { Refusal } from './input.ts';
-import type { Instance } from './instance.ts';
 import type { Disposition, EffectReceipt, IntentOrigin } from './record.ts';
 import type { WorldState } from './state.ts';
 import type { Turn } from './turn.ts';
@@ -112,48 +111,75 @@ export function timerReceipt(emission: Emission, logicalNowNs: bigint): Accepted
   };
 }
 
-/** Appends the `effect_receipt`, settles the emission and hands the outcome to leader and waiters (§10.4). */
+/**
+ * Appends the `effect_receipt`, settles the emission and hands the outcome to leader and waiters (§10.4).
+ *
+ * @param receipt - may be the recorded receipt itself; its disposition is computed again.
+ */
 export function deliverReceipt(state: WorldState, turn: Turn, emission: Emission, receipt: AcceptedReceipt): void {
-  const disposition = dispositionOf(state, emission.origin, emission.emissionSeq);
-  const seq = turn.append({ record_kind: 'effect_receipt', ...receipt, disposition });
+  const { emissionSeq, origin } = emission;
+  const seq = turn.append({
+    record_kind: 'effect_receipt',
+    intent_hash: receipt.intent_hash,
+    emission_seq: receipt.emission_seq,
+    adapter_id: receipt.adapter_id,
+    status: receipt.status,
+    payload_cbor: receipt.payload_cbor,
+    error: receipt.error,
+    cost_cents: receipt.cost_cents,
+    signature: receipt.signature,
+    sig_key: receipt.sig_key,
+    disposition: dispositionOf(state, origin, emissionSeq),
+  });
   state.removeEmission(emission, turn.undo);
-  state.receiptsRecent.push({ intentHash: emission.intentHash, emissionSeq: emission.emissionSeq }, turn.undo);
-  turn.settled.push(emission.emissionSeq);
-  for (const target of [{ emissionSeq: emission.emissionSeq, origin: emission.origin }, ...emission.waiters]) {
-    const instance = target.origin.origin_kind === 'plan' ? state.instance(target.origin.plan_id) : undefined;
-    if (instance !== undefined) hand(state, turn, instance, target.emissionSeq, receipt, seq);
-  }
+  state.receiptsRecent.push({ intentHash: emission.intentHash, emissionSeq }, turn.undo);
+  turn.settled.push(emissionSeq);
+  handTo(state, turn, origin, emissionSeq, receipt, seq);
+  for (const waiter of emission.waiters) handTo(state, turn, waiter.origin, waiter.emissionSeq, receipt, seq);
 }
 
 function dispositionOf(state: WorldState, origin: IntentOrigin, emissionSeq: number): Disposition {
   if (origin.origin_kind !== 'plan') return 'orphaned';
   const instance = state.instance(origin.plan_id);
   if (instance === undefined) return 'late';
-  return [...instance.receiptWaits.values()].includes(emissionSeq) ? 'applied' : 'buffered';
+  for (const awaited of instance.receiptWaits.values()) if (awaited === emissionSeq) return 'applied';
+  return 'buffered';
 }
 
-function hand(
+function handTo(
   state: WorldState,
   turn: Turn,
-  instance: Instance,
+  origin: IntentOrigin,
   emissionSeq: number,
   receipt: AcceptedReceipt,
   cause: number,
 ): void {
-  state.touch(instance, turn.undo);
-  turn.undo.setMap(instance.receipts, emissionSeq, {
+  const instance = origin.origin_kind === 'plan' ? state.instance(origin.plan_id) : undefined;
+  if (instance === undefined) return;
+  const { undo } = turn;
+  state.touch(instance, undo);
+  instance.put(
+    'receipts',
     emissionSeq,
-    status: receipt.status,
-    payloadCbor: receipt.payload_cbor,
-    error: receipt.error,
-    adapterId: receipt.adapter_id,
-    costCents: receipt.cost_cents === undefined ? undefined : BigInt(receipt.cost_cents),
-  });
-  const waiting = [...instance.receiptWaits].filter(([, seq]) => seq === emissionSeq).map(([step]) => step);
+    {
+      emissionSeq,
+      status: receipt.status,
+      payloadCbor: receipt.payload_cbor,
+      error: receipt.error,
+      adapterId: receipt.adapter_id,
+      costCents: receipt.cost_cents === undefined ? undefined : BigInt(receipt.cost_cents),
+    },
+    undo,
+  );
+  const waiting: number[] = [];
+  for (const [step, awaited] of instance.receiptWaits) if (awaited === emissionSeq) waiting.push(step);
   if (waiting.length === 0) return;
-  waiting.sort((a, b) => a - b);
-  for (const step of waiting) turn.undo.deleteMap(instance.receiptWaits, step);
-  const value = { kind: 'receipt', emissionSeq } as const;
-  turn.undo.assign(instance, 'wakes', [...instance.wakes, ...waiting.map((step) => ({ step, value, cause }))]);
+  if (waiting.length > 1) waiting.sort((a, b) => a - b);
+  const wakes = [...instance.wakes];
+  for (const step of waiting) {
+    instance.take('receiptWaits', step, undo);
+    wakes.push({ step, value: { kind: 'receipt', emissionSeq }, cause });
+  }
+  undo.assign(instance, 'wakes', wakes);
   turn.enqueue(instance.id);
 }

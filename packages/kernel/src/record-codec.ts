@@ -1,11 +1,11 @@
-import { type CborValue, decodeCanonical, encode, type Failure, fail, ok, type Result, utf8 } from '@worldline/canon';
+import { type CborValue, decodeCanonical, type Failure, fail, ok, type Result, utf8 } from '@worldline/canon';
 import { isEffectError } from './effect-error.ts';
 import type { JournalRecord, RecordKind } from './record.ts';
 import { isBytes, isCount, isHash32, isMap, isText, isTextMap, isU64, type TextMap } from './wire.ts';
 
 /**
- * Records as journal entries: the payload is `C(record)` (`journal.md` §1, §3). Reading is strict (§7 R7): a member or
- * kind that this release does not know is refused, because skipping it would replay something else.
+ * Records as journal entries, reading side (`journal.md` §1, §3); `record-writer.ts` is the other. Reading is strict
+ * (§7 R7): a member or kind that this release does not know is refused, because skipping it would replay something else.
  */
 
 type Check = (value: CborValue) => boolean;
@@ -175,11 +175,6 @@ const SHAPES: { readonly [Kind in RecordKind]: Shape } = {
     optional: { ingress_id: isText },
   },
 };
-
-/** Payload of a record's entry. Members that are `undefined` count as absent. */
-export function encodeRecord(record: JournalRecord): Uint8Array {
-  return encode(record as unknown as CborValue);
-}
 
 /**
  * Read an entry's payload.

@@ -1,12 +1,14 @@
 import { loadStored } from '@worldline/air';
 import { bytesEqual, decode, fail, hashText, ok, type Result, sha256, toHex } from '@worldline/canon';
+import type { RecordedBatch } from './batch-log.ts';
 import { decodeBatchBody } from './body.ts';
 import { nextChain, ZERO_CHAIN } from './chain.ts';
+import { readConfig } from './control.ts';
 import { decodeEmission, type Emission } from './emission.ts';
 import { KernelFault } from './fault.ts';
 import { HashIndex } from './hash-index.ts';
 import { IdIndex } from './id-index.ts';
-import { genesisState, Kernel, type KernelOptions, readConfig } from './kernel.ts';
+import { genesisState, Kernel, type KernelOptions } from './kernel.ts';
 import { IngressMemory, type KnownIngress, type RecentPlanResult, Ring, type SettledReceipt } from './recent.ts';
 import type { JournalRecord } from './record.ts';
 import { decodeRecord } from './record-codec.ts';
@@ -32,12 +34,6 @@ export interface ReplayedBatch {
 export interface RestoreBase {
   readonly ref: Uint8Array;
   readonly height: number;
-}
-
-export interface RecordedBatch {
-  readonly body: Uint8Array;
-  /** Chain value after it. */
-  readonly chain: Uint8Array;
 }
 
 /**
@@ -147,7 +143,7 @@ function replayBatch(kernel: Kernel, options: RestoreOptions, batch: RecordedBat
     const digest = kernel.snapshot().ref;
     if (!bytesEqual(digest, root.snapshot_ref)) return divergence(body.firstSeq, 'snapshot', root.snapshot_ref, digest);
   }
-  const applied = kernel.replay(body, records);
+  const applied = kernel.replay(batch, body, records[0]);
   if (!applied.ok) return applied;
   const produced = applied.value.batch!;
   if (!bytesEqual(produced.body, batch.body)) return difference(body.firstSeq, body.entries, produced.body, batch.body);

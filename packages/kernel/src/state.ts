@@ -47,8 +47,9 @@ export class WorldState {
   /** Ascending by bytes. */
   pinnedRoots: readonly Uint8Array[] = [];
   readonly #catalogs = new Map<string, Catalog>();
-  /** Instances in memory, least recently used first. */
-  readonly #resident = new Map<number, InstanceSlot>();
+  /** Slots of the instances in memory. */
+  readonly resident = new Map<number, InstanceSlot>();
+  #uses = 0;
   /** Nodes that a snapshot needs and that are not known to be stored. */
   readonly unsaved = new Map<string, StoredObject>();
 
@@ -118,19 +119,16 @@ export class WorldState {
 
   /** The live instance, loaded from its node when it was idle. */
   instance(planId: number): Instance | undefined {
+    const resident = this.resident.get(planId);
+    if (resident !== undefined) return resident.instance;
     const slot = this.plans.get(planId);
     if (slot === undefined) return undefined;
-    if (slot.instance === undefined) {
-      const bytes = this.read(slot.hash!);
-      slot.instance = decodeInstance(bytes, (manifestHash, name) => this.planOf(manifestHash, name));
-      slot.instance.nodeHash = slot.hash;
-      this.#resident.set(planId, slot);
-    }
+    const bytes = this.read(slot.hash!);
+    slot.instance = decodeInstance(bytes, (manifestHash, name) => this.planOf(manifestHash, name));
+    slot.instance.nodeHash = slot.hash;
+    slot.instance.usedAt = ++this.#uses;
+    this.resident.set(planId, slot);
     return slot.instance;
-  }
-
-  get residentCount(): number {
-    return this.#resident.size;
   }
 
   /**
@@ -138,16 +136,18 @@ export class WorldState {
    * go; nothing observable depends on it (`journal.md` §6.1).
    */
   releaseIdle(max: number): void {
-    let surplus = this.#resident.size - max;
+    const surplus = this.resident.size - max;
     if (surplus <= 0) return;
-    for (const [planId, slot] of this.#resident) {
-      if (surplus <= 0) return;
-      const stored = slot.instance?.nodeHash;
-      if (stored === undefined) continue;
-      slot.hash = stored;
+    const idle: { readonly instance: Instance; readonly slot: InstanceSlot }[] = [];
+    for (const slot of this.resident.values()) {
+      const { instance } = slot;
+      if (instance?.nodeHash !== undefined) idle.push({ instance, slot });
+    }
+    idle.sort((a, b) => a.instance.usedAt - b.instance.usedAt);
+    for (const { instance, slot } of idle.slice(0, surplus)) {
+      slot.hash = instance.nodeHash;
       slot.instance = undefined;
-      this.#resident.delete(planId);
-      surplus--;
+      this.resident.delete(instance.id);
     }
   }
 
@@ -165,68 +165,84 @@ export class WorldState {
 
   /** Marks an instance's node as changed and the instance as recently used. */
   touch(instance: Instance, undo: UndoLog): void {
-    if (instance.nodeHash !== undefined) instance.touch(undo);
-    const slot = this.plans.get(instance.id)!;
-    this.plans.set(instance.id, slot);
-    this.#resident.delete(instance.id);
-    this.#resident.set(instance.id, slot);
+    instance.usedAt = ++this.#uses;
+    // Without a hash it changed before, and the index knows.
+    if (instance.nodeHash === undefined) return;
+    instance.touch(undo);
+    this.plans.set(instance.id, this.resident.get(instance.id)!);
   }
 
   addInstance(instance: Instance, undo: UndoLog): void {
-    const slot = { instance, hash: undefined };
-    this.plans.set(instance.id, slot);
-    this.#resident.set(instance.id, slot);
-    undo.push(() => {
-      this.plans.delete(instance.id);
-      this.#resident.delete(instance.id);
-    });
+    const slot: InstanceSlot = { instance, hash: undefined };
+    instance.usedAt = ++this.#uses;
+    hold(this, instance.id, slot);
+    undo.log(drop, this, instance.id, slot);
   }
 
   removeInstance(instance: Instance, undo: UndoLog): void {
-    const slot = this.plans.get(instance.id)!;
-    this.plans.delete(instance.id);
-    this.#resident.delete(instance.id);
-    undo.push(() => {
-      this.plans.set(instance.id, slot);
-      this.#resident.set(instance.id, slot);
-    });
+    const slot = this.resident.get(instance.id)!;
+    drop(this, instance.id);
+    undo.log(hold, this, instance.id, slot);
   }
 
   addWait(wait: Wait, undo: UndoLog): void {
     this.waits.add(wait);
-    undo.push(() => this.waits.remove(wait));
+    undo.log(removeWait, this.waits, wait, undefined);
   }
 
   removeWait(wait: Wait, undo: UndoLog): void {
     this.waits.remove(wait);
-    undo.push(() => this.waits.add(wait));
+    undo.log(addWait, this.waits, wait, undefined);
   }
 
-  setEmission(emission: Emission, undo: UndoLog): void {
-    const before = this.emissions.get(emission.emissionSeq);
+  /** @param replaced - the pending emission that this one takes the place of. */
+  setEmission(emission: Emission, replaced: Emission | undefined, undo: UndoLog): void {
     this.emissions.set(emission.emissionSeq, emission);
-    undo.push(
-      before === undefined
-        ? () => this.emissions.delete(emission.emissionSeq)
-        : () => this.emissions.set(emission.emissionSeq, before),
-    );
-    if (before === undefined) {
-      this.byIntent.set(emission.intentHash, emission.emissionSeq);
-      undo.push(() => this.byIntent.delete(emission.intentHash));
+    if (replaced !== undefined) {
+      undo.log(putEmission, this, undefined, replaced);
+      return;
     }
+    this.byIntent.set(emission.intentHash, emission.emissionSeq);
+    undo.log(deleteEmission, this, undefined, emission);
   }
 
   removeEmission(emission: Emission, undo: UndoLog): void {
-    this.emissions.delete(emission.emissionSeq);
-    this.byIntent.delete(emission.intentHash);
-    undo.push(() => {
-      this.emissions.set(emission.emissionSeq, emission);
-      this.byIntent.set(emission.intentHash, emission.emissionSeq);
-    });
+    deleteEmission(this, undefined, emission);
+    undo.log(putEmission, this, undefined, emission);
   }
 
   emissionOfIntent(intentHash: Uint8Array): Emission | undefined {
     const seq = this.byIntent.get(intentHash);
     return seq === undefined ? undefined : this.emissions.get(seq);
   }
+}
+
+// Changes and their inverses, as an undo log takes them.
+
+function hold(state: WorldState, planId: number, slot: InstanceSlot): void {
+  state.plans.set(planId, slot);
+  state.resident.set(planId, slot);
+}
+
+function drop(state: WorldState, planId: number): void {
+  state.plans.delete(planId);
+  state.resident.delete(planId);
+}
+
+function addWait(waits: WaitIndex, wait: Wait): void {
+  waits.add(wait);
+}
+
+function removeWait(waits: WaitIndex, wait: Wait): void {
+  waits.remove(wait);
+}
+
+function putEmission(state: WorldState, _: undefined, emission: Emission): void {
+  state.emissions.set(emission.emissionSeq, emission);
+  state.byIntent.set(emission.intentHash, emission.emissionSeq);
+}
+
+function deleteEmission(state: WorldState, _: undefined, emission: Emission): void {
+  state.emissions.delete(emission.emissionSeq);
+  state.byIntent.delete(emission.intentHash);
 }

@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { type CborValue, decodeCanonical, encode, fromHex, sha256, toHex, unwrap } from '@worldline/canon';
+import { type CborValue, CborWriter, decodeCanonical, encode, fromHex, sha256, toHex, unwrap } from '@worldline/canon';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type BatchBody, decodeBatchBody, encodeBatchBody, INGRESS_KINDS } from '../src/body.ts';
+import { type BatchBody, decodeBatchBody, encodeBatchBody, INGRESS_KINDS, writeBatchBody } from '../src/body.ts';
 import { nextChain, ZERO_CHAIN } from '../src/chain.ts';
 import { decodeConfig, defaultConfig, encodeConfig, type WorldConfig } from '../src/config.ts';
 import { merkleProof, merkleRoot, merkleRootFromProof } from '../src/merkle.ts';
 import { receiptDigest, receiptsMessage } from '../src/receipt-digest.ts';
 import type { JournalRecord, RecordKind } from '../src/record.ts';
-import { decodeRecord, encodeRecord } from '../src/record-codec.ts';
+import { decodeRecord } from '../src/record-codec.ts';
+import { encodeRecord } from '../src/record-writer.ts';
 
 const vectors = JSON.parse(readFileSync(new URL('../../../test/vectors/journal-batch.json', import.meta.url), 'utf8'));
 const bytes = (hex: string): Uint8Array => fromHex(hex) as Uint8Array;
@@ -103,6 +104,25 @@ describe('batch body (journal.md §2)', () => {
         const decoded = unwrap(decodeBatchBody(encoded));
         expect(decoded).toEqual(body);
         expect(toHex(encodeBatchBody(decoded))).toBe(toHex(encoded));
+      }),
+    );
+  });
+
+  test('put together from encoded entries it has the same bytes', () => {
+    const [out, entries] = [new CborWriter(), new CborWriter()];
+    fc.assert(
+      fc.property(bodyArb, fc.nat({ max: 70_000 }), (body, expected) => {
+        entries.clear();
+        out.clear();
+        for (const entry of body.entries) {
+          // Whatever length was expected of an entry.
+          const opened = entries.openBytes(expected);
+          entries.raw(entry);
+          entries.closeBytes(opened);
+        }
+        const from = writeBatchBody(out, body, { count: body.entries.length, bytes: entries.peek() });
+        expect(toHex(out.take())).toBe(toHex(encodeBatchBody(body)));
+        expect(toHex(out.peek().subarray(from, from + entries.length))).toBe(toHex(entries.peek()));
       }),
     );
   });
@@ -373,6 +393,8 @@ describe('records (journal.md §3)', () => {
       fc.assert(
         fc.property(RECORDS[kind] as fc.Arbitrary<JournalRecord>, (record) => {
           const encoded = encodeRecord(record);
+          // Written member by member or by looking at it, with the members in whatever order they come.
+          expect(toHex(encoded)).toBe(toHex(encode(record as unknown as CborValue)));
           const decoded = unwrap(decodeRecord(encoded));
           expect(decoded).toEqual(present(record));
           expect(toHex(encodeRecord(decoded))).toBe(toHex(encoded));
