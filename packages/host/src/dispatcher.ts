@@ -9,6 +9,7 @@ import type {
   DeliveryClass,
   EffectAdapter,
   EffectOutcome,
+  Failpoints,
   GuardedHttp,
   Logger,
   Store,
@@ -83,6 +84,7 @@ export interface DispatcherOptions {
   readonly onHostEvent?: ((event: HostEvent) => void) | undefined;
   /** In [0, 1); for jitter. */
   readonly random: () => number;
+  readonly failpoints?: Failpoints | undefined;
 }
 
 /** How long an adapter may ignore its signal before its result is given up. */
@@ -325,8 +327,10 @@ export class Dispatcher {
     store.outbox.start(worldId, flight.emission.emissionSeq, flight.token).then(
       (answer) => {
         if (flight.state !== 'running' || this.#isStopped) return;
-        if (answer.answer === 'ok') this.#attempt(flight);
-        else if (answer.answer === 'lost') {
+        if (answer.answer === 'ok') {
+          this.options.failpoints?.reach('dispatch.marked', flight.emission.kind);
+          this.#attempt(flight);
+        } else if (answer.answer === 'lost') {
           // Another claim owns the row now; its owner performs it.
           this.#release(flight);
           this.#noteUnclaimed();
@@ -408,6 +412,7 @@ export class Dispatcher {
       );
       return;
     }
+    this.options.failpoints?.reach('dispatch.calling', flight.emission.kind);
     let answer: Promise<EffectOutcome>;
     try {
       answer = Promise.resolve(adapter.execute(request, flight.context));
@@ -424,6 +429,7 @@ export class Dispatcher {
   #answered(flight: Flight, outcome: EffectOutcome, isThrown: boolean): void {
     // Given up, settled by somebody else, or the world has stopped: a late result is dropped.
     if (flight.state !== 'running' || this.#isStopped) return;
+    this.options.failpoints?.reach('dispatch.called', flight.emission.kind);
     if (flight.isExpired) {
       if (outcome.status === 'error') {
         const payload = isThrown ? undefined : outcome.payload;

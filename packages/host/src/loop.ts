@@ -1,6 +1,6 @@
 import { bytesEqual } from '@worldline/canon';
 import { type Applied, type Ingress, type Kernel, KernelFault, type StoredObject, timerDueNs } from '@worldline/kernel';
-import type { Clock, CommitAnswer, Head, InboxItem, Logger, Store } from '@worldline/ports';
+import type { Clock, CommitAnswer, Failpoints, Head, InboxItem, Logger, Store } from '@worldline/ports';
 import type { FinishedReceipt } from './dispatcher.ts';
 import type { HostFailure } from './failure.ts';
 import { type GroupEntry, OpenGroup } from './group.ts';
@@ -47,6 +47,7 @@ export interface LoopParts {
   /** Rebuilds the kernel from the store after a conflict. */
   readonly reload: () => Promise<Kernel | HostFailure>;
   readonly random: () => number;
+  readonly failpoints: Failpoints | undefined;
 }
 
 /** Receipts handled before one input of another kind gets its turn (at most 256: `host.md` §7.2). */
@@ -207,6 +208,7 @@ export class Loop {
 
   #apply(input: LoopInput): void {
     this.#open.add(input, this.#kernel.apply(input.ingress, this.#parts.stamper.sample()));
+    this.#parts.failpoints?.reach('loop.applied', input.ingress.kind);
   }
 
   /** Entries without a batch, with nothing before them that is not durable. */
@@ -325,7 +327,10 @@ export class Loop {
     for (;;) {
       const entry = timers.take(logicalNs);
       if (entry === undefined) return;
-      if (this.#kernel.emission(entry.emissionSeq) !== undefined) this.#dueTimers.push(new TimerInput(this, entry));
+      const emission = this.#kernel.emission(entry.emissionSeq);
+      if (emission === undefined) continue;
+      this.#parts.failpoints?.reach('loop.timer_due', emission.kind);
+      this.#dueTimers.push(new TimerInput(this, entry));
     }
   }
 
@@ -405,6 +410,9 @@ export class Loop {
   }
 
   #accepted(group: OpenGroup): void {
+    if (this.#parts.failpoints !== undefined) {
+      for (const { input } of group.entries) this.#parts.failpoints.reach('loop.committed', input.ingress.kind);
+    }
     const last = group.batches.at(-1)!;
     this.#kernel.accept(group.batches.length);
     this.#durable = { height: last.lastSeq + 1, chain: last.chain };

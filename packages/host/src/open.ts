@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Catalog } from '@worldline/air';
 import { bytesEqual, ok, toHex } from '@worldline/canon';
 import { dueWallNs, type Emission, type EmittedRow, type Kernel, type TimerRow, timerDueNs } from '@worldline/kernel';
-import type { AcquireAnswer, Clock, EffectAdapter, GuardedHttp, Logger, Store } from '@worldline/ports';
+import type { AcquireAnswer, Clock, EffectAdapter, Failpoints, GuardedHttp, Logger, Store } from '@worldline/ports';
 import { ApprovalTracker } from './approvals.ts';
 import { adapterBlobs } from './blobs.ts';
 import { systemClock } from './clock.ts';
@@ -56,6 +56,8 @@ export interface OpenWorldOptions {
   readonly strictSecrets?: boolean | undefined;
   /** Shared with whoever resolves `http.credentials`; default: a new one. */
   readonly redactor?: Redactor | undefined;
+  /** For tests of crashes: failpoints of the loop and the dispatcher. */
+  readonly failpoints?: Failpoints | undefined;
 }
 
 /**
@@ -202,6 +204,7 @@ async function run(
     approvals: new ApprovalTracker(),
     claimToken,
     snapshot: restored.baseline,
+    failpoints: options.failpoints,
   });
   const liveKernel = (): Kernel => loop.kernel;
   const inbox = new InboxReader({ store, worldId, log, after: kernel.cursor, onItems: () => loop.schedule() });
@@ -232,6 +235,7 @@ async function run(
     onUnclaimed: () => world.rowsUnclaimed(),
     onHostEvent: options.onHostEvent,
     random,
+    failpoints: options.failpoints,
   });
   const loop: Loop = new Loop({
     worldId,
@@ -252,6 +256,7 @@ async function run(
     onStopped: (failure) => world.loopStopped(failure),
     reload: () => reload(store, worldId, lease, stamper, clock),
     random,
+    failpoints: options.failpoints,
   });
   try {
     await dispatcher.startAdapters();

@@ -1,7 +1,7 @@
 import type { Catalog } from '@worldline/air';
 import { hashText, ok, toHex } from '@worldline/canon';
 import type { Applied, Emission, Ingress, Kernel } from '@worldline/kernel';
-import type { Clock, EffectAdapter, EffectOutcome, Head, Logger, Store } from '@worldline/ports';
+import type { Clock, EffectAdapter, EffectOutcome, Failpoints, Head, Logger, Store } from '@worldline/ports';
 import {
   APPROVAL_KIND,
   type ApprovalTracker,
@@ -111,6 +111,7 @@ export interface WorldParts {
   /** Under which commits claim the outbox rows they insert. */
   readonly claimToken: Uint8Array;
   readonly snapshot: { readonly height: number; readonly ref: Uint8Array } | undefined;
+  readonly failpoints: Failpoints | undefined;
 }
 
 /** Parts that call back into the world, made after it. */
@@ -221,8 +222,9 @@ export class World {
     for (const row of batch.emitted) {
       // Settled by a manual receipt that was applied meanwhile.
       const emission = loop.kernel.emission(row.emissionSeq);
-      if (emission !== undefined)
-        dispatcher.dispatch(emission, { token: this.#parts.claimToken, attempt: 1, started: false });
+      if (emission === undefined) continue;
+      this.#parts.failpoints?.reach('dispatch.durable', emission.kind);
+      dispatcher.dispatch(emission, { token: this.#parts.claimToken, attempt: 1, started: false });
     }
     this.#considerSnapshot(batch.lastSeq + 1, batch.index?.snapshot);
     this.#wake();
@@ -264,7 +266,9 @@ export class World {
         if (loop.isStopped) return;
         for (const row of rows) {
           const emission = loop.kernel.emission(row.emissionSeq);
-          if (emission !== undefined) dispatcher.dispatch(emission, row);
+          if (emission === undefined) continue;
+          this.#parts.failpoints?.reach('dispatch.claimed', emission.kind);
+          dispatcher.dispatch(emission, row);
         }
         if (rows.length < 256) break;
       }
@@ -555,6 +559,7 @@ export class World {
     }
     const beganNs = clock.monoNs();
     const { ref, objects } = loop.kernel.snapshot();
+    this.#parts.failpoints?.reach('loop.snapshot_made', '');
     const input: LoopInput = {
       ingress: { kind: 'snapshot', snapshotRef: ref, promote: true },
       onDurable: () => {

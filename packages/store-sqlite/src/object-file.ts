@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { toHex } from '@worldline/canon';
+import type { Failpoints } from '@worldline/ports';
 import { syncDirectory } from './connection.ts';
 
 /** Objects above the inline threshold, one file each (`hosting.md` §11.1). */
@@ -15,7 +16,7 @@ export function objectPath(dir: string, hash: Uint8Array): string {
  * Makes the file durable under its name: temporary file, fsync, rename, fsync of the folders. A file that is there
  * already is replaced: it may be what a crash left of an earlier attempt.
  */
-export function writeObjectFile(dir: string, hash: Uint8Array, bytes: Uint8Array): void {
+export function writeObjectFile(dir: string, hash: Uint8Array, bytes: Uint8Array, failpoints?: Failpoints): void {
   const path = objectPath(dir, hash);
   const folder = join(path, '..');
   const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -33,6 +34,7 @@ export function writeObjectFile(dir: string, hash: Uint8Array, bytes: Uint8Array
     rmSync(temporary, { force: true });
     throw error;
   }
+  failpoints?.reach('store.object_renamed', '');
   syncDirectory(folder);
   if (made !== undefined) {
     syncDirectory(join(dir, 'objects'));

@@ -1,4 +1,5 @@
 import type { Failure } from '@worldline/canon';
+import type { FailpointModule } from '@worldline/ports';
 import type { OperationName } from './operations.ts';
 import type { WriteLimits } from './write-tx.ts';
 
@@ -7,6 +8,7 @@ import type { WriteLimits } from './write-tx.ts';
 export interface WriterStart {
   readonly dir: string;
   readonly limits: WriteLimits;
+  readonly failpoints: FailpointModule | undefined;
 }
 
 export interface Request {

@@ -1,5 +1,5 @@
 import { FailureError, type Result } from '@worldline/canon';
-import type { Batch, Clock, Store, StoredObject, Unavailable } from '@worldline/ports';
+import type { Batch, Clock, FailpointModule, Store, StoredObject, Unavailable } from '@worldline/ports';
 import { packCommit } from './commit-message.ts';
 import { openForReading } from './connection.ts';
 import { seqNumber } from './inbox-seq.ts';
@@ -21,6 +21,8 @@ export interface SqliteStoreOptions {
   readonly objectBytesMax?: number | undefined;
   /** Objects above this size are kept in files. Default 16 KiB (`hosting.md` §3). */
   readonly inlineBytesMax?: number | undefined;
+  /** For tests of crashes: failpoints of the writer thread. */
+  readonly failpoints?: FailpointModule | undefined;
 }
 
 /**
@@ -42,7 +44,7 @@ export async function openSqliteStore(dir: string, options: SqliteStoreOptions =
   };
   let writer: WriterThread | undefined;
   if (options.readOnly !== true) {
-    const started = await WriterThread.start({ dir, limits }, clockNs);
+    const started = await WriterThread.start({ dir, limits, failpoints: options.failpoints }, clockNs);
     if (!started.ok) return started;
     writer = started.value;
   }

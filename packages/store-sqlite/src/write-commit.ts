@@ -22,6 +22,7 @@ export function commit(tx: Tx, message: CommitMessage): CommitAnswer {
     const stored = putObjects(tx, options.objects);
     if (stored.answer !== 'ok') throw new TypeError(`an object of the commit is ${stored.answer}`);
   }
+  tx.failpoints?.reach('store.objects_written', 'commit');
   const head = appendBatches(tx, world, batches, options.claim);
   return { answer: 'ok', ...head };
 }
@@ -53,6 +54,7 @@ export function appendBatches(tx: Tx, world: WriteWorld, batches: readonly Batch
       batch.chain,
       batch.body,
     );
+    tx.failpoints?.reach('store.batch_written', '');
     if (batch.inboxCursor !== undefined) {
       const seq = seqNumber(batch.inboxCursor);
       if (lastSeq >= firstSeq) {

@@ -50,6 +50,7 @@ export function addItem(
     world.w,
   );
   const seq = Number(row?.inbox_last);
+  tx.failpoints?.reach('store.item', '');
   tx.sql.run(
     'INSERT INTO inbox VALUES (?, ?, ?, ?, ?, ?, NULL, NULL)',
     rowId(world.w, seq),

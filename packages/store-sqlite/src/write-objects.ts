@@ -18,7 +18,7 @@ export function putObjects(tx: Tx, objects: readonly StoredObject[]): ObjectsAns
     if (bytes.length <= tx.limits.inlineBytesMax) {
       tx.sql.run('INSERT INTO objects VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING', hash, bytes.length, tx.nowNs, bytes);
     } else if (tx.sql.get('SELECT 1 FROM objects WHERE hash = ?', hash) === undefined) {
-      writeObjectFile(tx.dir, hash, bytes);
+      writeObjectFile(tx.dir, hash, bytes, tx.failpoints);
       tx.sql.run('INSERT INTO objects VALUES (?, ?, ?, NULL)', hash, bytes.length, tx.nowNs);
     }
   }

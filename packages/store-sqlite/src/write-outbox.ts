@@ -122,6 +122,7 @@ export function complete(
   const dedupeKey = `r:${emissionSeq}:${Number(row.attempt)}`;
   const added = addItem(tx, world, { item, digest, dedupeKey });
   if (added.answer === 'conflict') return { answer: 'conflict' };
+  tx.failpoints?.reach('store.done', 'outbox.complete');
   tx.sql.run('UPDATE outbox SET done_key = ? WHERE w = ? AND emission_seq = ?', dedupeKey, world.w, emissionSeq);
   return added.answer === 'ok' ? { answer: 'ok', seq: added.seq } : { answer: 'duplicate' };
 }

@@ -1,4 +1,4 @@
-import type { WorldStatus } from '@worldline/ports';
+import type { Failpoints, WorldStatus } from '@worldline/ports';
 import type { Sql } from './sql.ts';
 
 /** What every writing operation gets: the open transaction, store time, and where files go. */
@@ -7,6 +7,7 @@ export interface Tx {
   readonly nowNs: bigint;
   readonly dir: string;
   readonly limits: WriteLimits;
+  readonly failpoints: Failpoints | undefined;
 }
 
 export interface WriteLimits {

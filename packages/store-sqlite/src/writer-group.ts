@@ -1,7 +1,15 @@
+import type { FailpointName, Failpoints } from '@worldline/ports';
 import { OPERATIONS } from './operations.ts';
-import type { Reply, Request, WriterStart } from './protocol.ts';
+import type { Reply, Request } from './protocol.ts';
 import { isOutage, SQLITE, type Sql, sqliteCode } from './sql.ts';
-import type { Tx } from './write-tx.ts';
+import type { Tx, WriteLimits } from './write-tx.ts';
+
+/** What all groups of one writer share. */
+export interface GroupParts {
+  readonly dir: string;
+  readonly limits: WriteLimits;
+  readonly failpoints?: Failpoints | undefined;
+}
 
 /**
  * Runs requests that wait together in one transaction.
@@ -9,16 +17,19 @@ import type { Tx } from './write-tx.ts';
  * @returns one reply each, in order. When the transaction fails, all of them say so and nothing was changed; when the
  *   disk failed while it was being made durable, nobody can say, and they say that.
  */
-export function runGroup(sql: Sql, group: readonly Request[], start: WriterStart): Reply[] {
+export function runGroup(sql: Sql, group: readonly Request[], parts: GroupParts): Reply[] {
   const replies: Reply[] = [];
   try {
+    reach(parts, 'store.taken', group);
     sql.run('BEGIN IMMEDIATE');
-    for (const request of group) replies.push(runOne(sql, request, { start, isShared: group.length > 1 }));
+    for (const request of group) replies.push(runOne(sql, request, { parts, isShared: group.length > 1 }));
   } catch (error) {
     return failed(sql, group, error, 'unavailable');
   }
   try {
+    reach(parts, 'store.sync', group);
     sql.run('COMMIT');
+    reach(parts, 'store.synced', group);
   } catch (error) {
     // A log write that found no room left no complete transaction behind; one that met an error of the disk may have.
     return failed(sql, group, error, sqliteCode(error) === SQLITE.IOERR ? 'unknown' : 'unavailable');
@@ -30,10 +41,10 @@ export function runGroup(sql: Sql, group: readonly Request[], start: WriterStart
 function runOne(
   sql: Sql,
   request: Request,
-  { start, isShared }: { readonly start: WriterStart; readonly isShared: boolean },
+  { parts, isShared }: { readonly parts: GroupParts; readonly isShared: boolean },
 ): Reply {
   const nowNs = request.nowNs ?? BigInt(Date.now()) * 1_000_000n;
-  const tx: Tx = { sql, nowNs, dir: start.dir, limits: start.limits };
+  const tx: Tx = { sql, nowNs, dir: parts.dir, limits: parts.limits, failpoints: parts.failpoints };
   const run = OPERATIONS[request.operation as keyof typeof OPERATIONS] as (
     tx: Tx,
     ...args: readonly unknown[]
@@ -55,6 +66,10 @@ function runOne(
     }
     return { id: request.id, bug: error instanceof Error ? error.message : String(error) };
   }
+}
+
+function reach({ failpoints }: GroupParts, point: FailpointName, group: readonly Request[]): void {
+  if (failpoints !== undefined) for (const { operation } of group) failpoints.reach(point, operation);
 }
 
 function failed(sql: Sql, group: readonly Request[], error: unknown, how: 'unavailable' | 'unknown'): Reply[] {

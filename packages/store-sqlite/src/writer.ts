@@ -1,5 +1,6 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { FailureError } from '@worldline/canon';
+import type { Failpoints } from '@worldline/ports';
 import { openForWriting } from './connection.ts';
 import type { Request, WriterMessage, WriterStart } from './protocol.ts';
 import type { Sql } from './sql.ts';
@@ -25,14 +26,20 @@ function send(message: WriterMessage): void {
 }
 
 try {
-  serve(openForWriting(start.dir));
+  serve(openForWriting(start.dir), await armed(start));
 } catch (error) {
   if (!(error instanceof FailureError)) throw error;
   send({ failure: error.failure });
   port.close();
 }
 
-function serve(sql: Sql): void {
+async function armed({ failpoints: given }: WriterStart): Promise<Failpoints | undefined> {
+  if (given === undefined) return undefined;
+  const made = (await import(given.url)) as { failpoints(plan: unknown): Failpoints };
+  return made.failpoints(given.plan);
+}
+
+function serve(sql: Sql, failpoints: Failpoints | undefined): void {
   port.on('message', (first: Request) => {
     const group = [first];
     while (group.length < GROUP_MAX && group.at(-1)?.operation !== 'close') {
@@ -41,7 +48,7 @@ function serve(sql: Sql): void {
       group.push(next.message as Request);
     }
     const last = group.at(-1)?.operation === 'close' ? group.pop() : undefined;
-    if (group.length > 0) send({ replies: runGroup(sql, group, start) });
+    if (group.length > 0) send({ replies: runGroup(sql, group, { ...start, failpoints }) });
     if (last !== undefined) {
       sql.db.close();
       send({ replies: [{ id: last.id, answer: undefined }] });

@@ -6,10 +6,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { packCommit } from '../src/commit-message.ts';
 import { openForReading, openForWriting } from '../src/connection.ts';
 import type { OperationName } from '../src/operations.ts';
-import type { Request, WriterStart } from '../src/protocol.ts';
+import type { Request } from '../src/protocol.ts';
 import { Reader } from '../src/reader.ts';
 import type { Sql } from '../src/sql.ts';
-import { runGroup } from '../src/writer-group.ts';
+import { type GroupParts, runGroup } from '../src/writer-group.ts';
 import { temporaryFolder } from './harness.ts';
 
 const NOW = 1_700_000_000_000_000_000n;
@@ -17,7 +17,7 @@ const LIMITS = { inboxMax: 100, objectBytesMax: 1 << 20, inlineBytesMax: 16 * 10
 
 let folder: ReturnType<typeof temporaryFolder>;
 let sql: Sql;
-let start: WriterStart;
+let start: GroupParts;
 beforeEach(() => {
   folder = temporaryFolder();
   start = { dir: folder.dir, limits: LIMITS };

@@ -1,3 +1,4 @@
+export { type FailpointRule, failpointModule, failpoints } from './failpoints.ts';
 export { KernelWorld } from './kernel-world.ts';
 export { type MemoryStore, type MemoryStoreOptions, memoryStore, type StoreFault } from './memory-store.ts';
 export {
