@@ -119,7 +119,7 @@ export class BatchLog {
     const { timers, settled, released } = turn;
     const batch = this.#seal(envelope, turn.stamp, turn, { inboxCursor: inboxSeq, timers, settled, released, index });
     this.#tentative.push({ undo: turn.undo, before });
-    return { outcome, batch, records: turn.records, objects: turn.objects };
+    return { outcome, batch, records: turn.records, objects: turn.objects, unseen: turn.unseen };
   }
 
   /** A batch without entries: `seal`, or `skip` when the inbox cursor moves past an item. */

@@ -54,6 +54,13 @@ export interface StoredObject {
   readonly bytes: Uint8Array;
 }
 
+/** A waiter that did not see an event because the event's definition is no longer the one it pins; never journaled. */
+export interface UnseenEvent {
+  readonly planId: number;
+  readonly stepId: string;
+  readonly schema: string;
+}
+
 export type Outcome =
   | {
       readonly kind: 'applied';
@@ -80,4 +87,6 @@ export interface Applied {
   readonly batch?: Batch | undefined;
   readonly records: readonly JournalRecord[];
   readonly objects: readonly StoredObject[];
+  /** Absent when there were none, which is nearly always. */
+  readonly unseen?: readonly UnseenEvent[] | undefined;
 }

@@ -1,4 +1,14 @@
-export type { Applied, Batch, BatchIndex, EmittedRow, Outcome, ReleasedRow, StoredObject, TimerRow } from './batch.ts';
+export type {
+  Applied,
+  Batch,
+  BatchIndex,
+  EmittedRow,
+  Outcome,
+  ReleasedRow,
+  StoredObject,
+  TimerRow,
+  UnseenEvent,
+} from './batch.ts';
 export type { RecordedBatch } from './batch-log.ts';
 export { type BatchBody, decodeBatchBody, encodeBatchBody } from './body.ts';
 export { nextChain, ZERO_CHAIN } from './chain.ts';

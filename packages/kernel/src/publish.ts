@@ -103,7 +103,11 @@ function wakeWaiters(state: WorldState, turn: Turn, schema: string, event: Value
     if (instance === undefined) throw new KernelFault('state.impossible', `wait ${wait.waitId} has no instance`);
     const pinned = state.catalogFor(instance.manifestHash);
     // Delivery is by pinned schema: another definition under the same name is another event (`plans.md` §7.2).
-    if (!bytesEqual(pinned.schemas.get(schema)!.hash, active)) continue;
+    if (!bytesEqual(pinned.schemas.get(schema)!.hash, active)) {
+      turn.unseen ??= [];
+      turn.unseen.push({ planId: wait.planId, stepId: wait.stepId, schema });
+      continue;
+    }
     const plan = state.planOf(instance.manifestHash, instance.name);
     const step = plan.steps.findIndex((s) => s.id === wait.stepId);
     const definition = plan.steps[step]!;

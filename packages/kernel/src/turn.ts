@@ -1,5 +1,5 @@
 import { type CborWriter, concatBytes, sha256, sha512, u64be, utf8 } from '@worldline/canon';
-import type { ReleasedRow, StoredObject, TimerRow } from './batch.ts';
+import type { ReleasedRow, StoredObject, TimerRow, UnseenEvent } from './batch.ts';
 import type { JournalRecord } from './record.ts';
 import { writeRecord } from './record-writer.ts';
 import { UndoLog } from './undo.ts';
@@ -43,6 +43,8 @@ export class Turn {
   readonly settled: number[] = [];
   readonly released: ReleasedRow[] = [];
   readonly objects: StoredObject[] = [];
+  /** Made when there is something to say, which is nearly never. */
+  unseen: UnseenEvent[] | undefined;
   /** Instances to run, oldest first; each at most once among those that did not run yet. */
   readonly #planQueue: number[] = [];
   #next = 0;
