@@ -66,6 +66,10 @@ export interface HostConfig {
     readonly allowEcho: readonly string[];
   };
   readonly receipts: { readonly trustedKeys: readonly TrustedKey[] };
+  readonly governance: {
+    /** The manifest may be replaced without a proposal. */
+    readonly directApply: boolean;
+  };
   readonly store: { readonly engine: 'sqlite'; readonly dir: string };
   readonly journal: { readonly fsync: 'group' | 'always'; readonly maxGroup: number };
   readonly snapshot: { readonly everyEntries: number; readonly everyMs: number };
@@ -99,6 +103,7 @@ export function defaultHostConfig(): HostConfig {
     approvals: { rules: [], maxPending: 10_000 },
     secrets: { bindings: {}, allowPlaceholders: false, allowEcho: [] },
     receipts: { trustedKeys: [] },
+    governance: { directApply: true },
     store: { engine: 'sqlite', dir: '.worldline/store' },
     journal: { fsync: 'group', maxGroup: 256 },
     snapshot: { everyEntries: 1_000, everyMs: 300_000 },
@@ -130,6 +135,7 @@ export function readHostConfig(json: unknown, env: Environment): Result<HostConf
     approvals: readApprovals(at('approvals'), d.approvals),
     secrets: readSecrets(at('secrets'), d.secrets),
     receipts: readReceipts(at('receipts')),
+    governance: readGovernance(at('governance'), d.governance),
     store: readStore(at('store'), d.store),
     journal: readJournal(at('journal'), d.journal),
     snapshot: readSnapshot(at('snapshot'), d.snapshot),
@@ -148,6 +154,7 @@ const ROOT_KEYS = [
   'approvals',
   'secrets',
   'receipts',
+  'governance',
   'store',
   'journal',
   'snapshot',
@@ -158,7 +165,7 @@ const ROOT_KEYS = [
 ];
 
 /** Keys of the specification that a later release brings. */
-const LATER_KEYS = new Set(['server', 'publish', 'llm', 'mcp', 'fabric', 'vault', 'governance']);
+const LATER_KEYS = new Set(['server', 'publish', 'llm', 'mcp', 'fabric', 'vault']);
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -287,6 +294,12 @@ class Section {
   raw(key: string): unknown {
     return (this.#value as JsonObject)[key];
   }
+}
+
+/** Keys of proposals come with them. */
+function readGovernance(s: Section, d: HostConfig['governance']): HostConfig['governance'] {
+  s.only('direct_apply');
+  return { directApply: s.flag('direct_apply', d.directApply) };
 }
 
 function readEffects(s: Section, d: EffectsConfig): EffectsConfig {

@@ -43,6 +43,7 @@ export {
   writeLock,
 } from './lock.ts';
 export { silentLogger } from './log.ts';
+export { directApplyDisabled, type ManifestChangeRequest, prepareManifestChange } from './manifest-change.ts';
 export { useNativeSha256 } from './native-hash.ts';
 export { type OpenWorldOptions, openWorld } from './open.ts';
 export { type AdapterFactory, loadPlugins } from './plugins.ts';

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Catalog } from '@worldline/air';
 import { bytesEqual, ok, toHex } from '@worldline/canon';
-import { dueWallNs, type Emission, type EmittedRow, type Kernel, type TimerRow, timerDueNs } from '@worldline/kernel';
 import type { AcquireAnswer, Clock, EffectAdapter, Failpoints, GuardedHttp, Logger, Store } from '@worldline/ports';
+import { dueWallNs, type EmittedRow, type Kernel, type TimerRow, timerDueNs } from '@worldline/kernel';
 import { ApprovalTracker } from './approvals.ts';
 import { adapterBlobs } from './blobs.ts';
 import { systemClock } from './clock.ts';
@@ -22,7 +22,7 @@ import { Redactor, SecretResolver } from './secrets.ts';
 import { Stamper } from './stamps.ts';
 import { TimerIndex } from './timers.ts';
 import { ReceiptVerifier } from './verifier.ts';
-import { missingAdapters, World } from './world.ts';
+import { missingAdapters, pinnedCatalog, World } from './world.ts';
 
 export interface OpenWorldOptions {
   readonly store: Store;
@@ -160,11 +160,9 @@ async function run(
   const random = options.random ?? Math.random;
 
   const missing = missingAdapters(kernel.catalog, registry);
-  if (missing.length > 0) {
-    if (options.strictAdapters === true)
-      return give({ code: 'adapter.missing', path: [], message: `no adapter performs ${missing.join(', ')}` });
-    log.warn('effect kinds without an adapter', { kinds: missing });
-  }
+  if (missing.length > 0 && options.strictAdapters === true)
+    return give({ code: 'adapter.missing', path: [], message: `no adapter performs ${missing.join(', ')}` });
+  warnOfMissing(kernel.catalog, registry, log);
   const secrets = new SecretResolver(
     {
       env: options.env ?? process.env,
@@ -205,6 +203,13 @@ async function run(
     claimToken,
     snapshot: restored.baseline,
     failpoints: options.failpoints,
+    onManifest(catalog) {
+      warnOfMissing(catalog, registry, log);
+      // Also tells the redactor what it has to keep out of logs.
+      secrets.probe(catalog.secrets, log).catch((error: unknown) => {
+        log.warn('the secrets of the new manifest were not looked for', { error: String(error) });
+      });
+    },
   });
   const liveKernel = (): Kernel => loop.kernel;
   const inbox = new InboxReader({ store, worldId, log, after: kernel.cursor, onItems: () => loop.schedule() });
@@ -272,6 +277,11 @@ async function run(
   return ok(world);
 }
 
+function warnOfMissing(catalog: Catalog, registry: AdapterRegistry, log: Logger): void {
+  const missing = missingAdapters(catalog, registry);
+  if (missing.length > 0) log.warn('effect kinds without an adapter', { kinds: missing });
+}
+
 /** Outbox and timer rows as the restored state has them (L7); claims, attempts and marks of kept rows stay. */
 async function reconcile(
   store: Store,
@@ -329,15 +339,6 @@ async function reload(
   stamper.rebase(kernel);
   const now = { nowNs: clock.wallNs(), logicalNowNs: kernel.logicalNowNs };
   return (await reconcile(store, worldId, lease.epoch, kernel, now)) ?? kernel;
-}
-
-/** Definitions that the emission's origin pins; those of the live manifest when every origin has ended. */
-function pinnedCatalog(kernel: Kernel, emission: Emission): Catalog {
-  for (const origin of [emission.origin, ...emission.waiters.map((w) => w.origin)]) {
-    const instance = origin.origin_kind === 'plan' ? kernel.instance(origin.plan_id) : undefined;
-    if (instance !== undefined) return kernel.catalogFor(instance.manifestHash);
-  }
-  return kernel.catalog;
 }
 
 /** One verifier per world config: `receipt_verification` may change while the world runs. */

@@ -21,6 +21,7 @@ import { batchAt, decodeStoredBatch, readBatches } from './journal-read.ts';
 import type { Lease } from './lease.ts';
 import { type Loop, lockedFailure } from './loop.ts';
 import type { LoopInput } from './loop-input.ts';
+import { type ManifestChangeRequest, prepareManifestChange } from './manifest-change.ts';
 import { type AdapterRegistry, DISPATCHER_ID } from './registry.ts';
 import {
   type CancelRequest,
@@ -112,6 +113,8 @@ export interface WorldParts {
   readonly claimToken: Uint8Array;
   readonly snapshot: { readonly height: number; readonly ref: Uint8Array } | undefined;
   readonly failpoints: Failpoints | undefined;
+  /** A definition set became active: what it needs of this host is looked for. */
+  readonly onManifest?: ((catalog: Catalog) => void) | undefined;
 }
 
 /** Parts that call back into the world, made after it. */
@@ -226,8 +229,20 @@ export class World {
       this.#parts.failpoints?.reach('dispatch.durable', emission.kind);
       dispatcher.dispatch(emission, { token: this.#parts.claimToken, attempt: 1, started: false });
     }
+    for (const { planId, stepId, schema } of applied.unseen ?? []) {
+      const why = 'the definition of the event is not the one that the waiting plan pins';
+      this.#parts.log.warn('await_schema_changed', { schema, plan_id: planId, step: stepId, reason: why });
+    }
+    const root = applied.records[0]?.record_kind;
+    if (root === 'governance' || root === 'manifest') this.#manifestChanged();
     this.#considerSnapshot(batch.lastSeq + 1, batch.index?.snapshot);
     this.#wake();
+  }
+
+  /** After a change of manifest or config a snapshot is due (`packs.md` §7): a restart then begins behind it. */
+  #manifestChanged(): void {
+    this.#parts.onManifest?.(this.#machinery.loop.kernel.catalog);
+    if (this.#state === 'running' && !this.#snapshotDue) this.#snapshotNow();
   }
 
   /** From the loop: it has stopped. */
@@ -303,6 +318,17 @@ export class World {
 
   async cancelPlan(request: CancelRequest, wait: Wait = 'settled'): Promise<Answer<Submitted>> {
     return this.#request(prepareCancel(request), wait);
+  }
+
+  /**
+   * Replaces the active manifest (`governance.md` §6). Runs that are under way end under the one they started with.
+   *
+   * @returns `governance.direct_apply_disabled`, `governance.base_stale`, `manifest.validation` or `host_error`.
+   */
+  async changeManifest(request: ManifestChangeRequest, wait: Wait = 'settled'): Promise<Answer<Submitted>> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return { ok: false, failure: refusal };
+    return this.#request(await prepareManifestChange(this.#parts.store, this.#parts.config, request), wait);
   }
 
   /** Any prepared ingress of a client, `control` commands included. */
@@ -521,7 +547,7 @@ export class World {
     if (toHex(emission.intentHash) !== toHex(request.intentHash)) {
       return refuse('receipt.intent_mismatch', `emission ${emission.emissionSeq} has another intent`);
     }
-    const prepared = prepareManualReceipt(kernel.catalog, emission, request);
+    const prepared = prepareManualReceipt(pinnedCatalog(kernel, emission), emission, request);
     if (!prepared.ok) return prepared;
     const applied = await new Promise<Applied | HostFailure>((resolve) => {
       this.#machinery.loop.deliver({
@@ -743,6 +769,15 @@ export class World {
 const SNAPSHOT_ENTRIES = 2;
 
 const SETTLED_BEFORE: Submitted = { state: 'settled_before', duplicate: true };
+
+/** Definitions that the emission's origin pins; those of the live manifest when every origin has ended. */
+export function pinnedCatalog(kernel: Kernel, emission: Emission): Catalog {
+  for (const origin of [emission.origin, ...emission.waiters.map((w) => w.origin)]) {
+    const instance = origin.origin_kind === 'plan' ? kernel.instance(origin.plan_id) : undefined;
+    if (instance !== undefined) return kernel.catalogFor(instance.manifestHash);
+  }
+  return kernel.catalog;
+}
 
 /** Effect kinds of a manifest that nobody here performs; timers are the loop's own. */
 export function missingAdapters(

@@ -132,6 +132,7 @@ describe('worldline.host.json (`host.md` §13)', () => {
     [{ world: { logical_origin: '-1' } }, 'world.logical_origin'],
     [{ world: { limits: { max_event_bytes: 'x' } } }, 'world.limits.max_event_bytes'],
     [{ adapters: [{}] }, 'adapters.0.module'],
+    [{ governance: { direct_apply: 'no' } }, 'governance.direct_apply'],
     [{ log: { level: 'loud' } }, 'log.level'],
   ])('%j: config.invalid at %s', (json, path) => {
     expect(problems(json)[0]).toEqual(['config.invalid', path]);

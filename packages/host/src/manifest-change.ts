@@ -1,0 +1,48 @@
+import { ok } from '@worldline/canon';
+import type { ManifestIngress, StoredObject } from '@worldline/kernel';
+import type { Store } from '@worldline/ports';
+import type { HostConfig } from './config.ts';
+import { type Answer, refuse } from './failure.ts';
+
+/**
+ * Direct apply (`governance.md` §6): the active manifest is replaced by one that was compiled against it, without a
+ * proposal. What it refers to is durable before the command is handed over (J5), so the lease holder needs nothing but
+ * hashes, and a change that is refused leaves unreferenced objects behind and nothing else.
+ */
+export interface ManifestChangeRequest {
+  readonly manifestHash: Uint8Array;
+  /** The manifest that the change was compiled against. */
+  readonly manifestBase: Uint8Array;
+  readonly patchHash: Uint8Array;
+  /** Who asks; recorded. */
+  readonly actor: string;
+  /** Nodes, candidate, compiled patch and document. */
+  readonly objects: readonly StoredObject[];
+  readonly ingressId?: string | undefined;
+}
+
+/**
+ * Stores what the change refers to.
+ *
+ * @returns the command to submit; `governance.direct_apply_disabled`, or `host_error` when the store does not take the
+ *   objects.
+ */
+export async function prepareManifestChange(
+  store: Store,
+  config: HostConfig,
+  request: ManifestChangeRequest,
+): Promise<Answer<ManifestIngress>> {
+  if (!config.governance.directApply) return directApplyDisabled();
+  const put = await store.cas.putMany(request.objects);
+  if (put.answer !== 'ok') return refuse('host_error', `the store did not take the definitions: ${put.answer}`);
+  const { manifestHash, manifestBase, patchHash, actor, ingressId } = request;
+  return ok({ kind: 'control', command: 'manifest', manifestHash, manifestBase, patchHash, actor, ingressId });
+}
+
+export function directApplyDisabled(): Answer<never> {
+  return refuse(
+    'governance.direct_apply_disabled',
+    'worldline.host.json forbids changing the manifest without a proposal (governance.direct_apply)',
+    { hint: 'This release has no proposals yet; set governance.direct_apply to true for the time of a push.' },
+  );
+}
