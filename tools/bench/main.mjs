@@ -1,166 +1,203 @@
-// npm run bench [-- --json] [--quick] [--dir <folder>]
-// How fast a world runs, beside what the same disk does in the same run. What is measured: docs/benchmarks.md.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { cpus } from 'node:os';
+// npm run bench [-- options]: how fast a world runs, beside what the same disk and the same processor do in the same
+// run. What is measured, and how: docs/benchmarks.md.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { unwrap } from '@worldline/canon';
-import { replayVerify } from '@worldline/host';
 import { ROOT } from '../node.mjs';
-import { Baseline } from './baseline.mjs';
-import { mean, percentile, round, summary } from './statistics.mjs';
-import { BenchWorld } from './world.mjs';
+import { Bench } from './bench.mjs';
+import { compareAll, keeps, TOLERANCE, unmeasured } from './comparison.mjs';
+import { FIGURES } from './figures/all.mjs';
+import { machine, machineLine } from './machine.mjs';
+import { median, round } from './statistics.mjs';
+import { aligned, markdown, text } from './table.mjs';
 
-const { values: options } = parseArgs({
-  options: { json: { type: 'boolean' }, quick: { type: 'boolean' }, dir: { type: 'string' } },
-});
-const scale = options.quick ? 0.1 : 1;
-const say = options.json ? () => {} : (text) => console.log(text);
+const HELP = `npm run bench -- [options]
 
-/** Bytes a batch makes durable: its body and the objects that came with it. */
-function bytesOf(applied) {
-  return applied.batch.body.length + applied.objects.reduce((sum, object) => sum + object.bytes.length, 0);
+Measures how fast a world runs, beside what the same disk and processor do in the same run.
+
+  --quick            shorter samples: a look, not a figure to quote
+  --only <figures>   some of ${Object.keys(FIGURES).join(', ')}
+  --json             one JSON object on standard output
+  --markdown         the table as docs/benchmarks.md has it
+  --dir <folder>     where the worlds are made (default: artifacts/ of the repository); on the disk to be measured
+  --check            short samples, compared with tools/bench/ratios.json; exit 7 when a figure has fallen by more
+                     than ${TOLERANCE * 100} % in every one of its attempts
+  --attempts <n>     for --check (default 4)
+  --update           measures as --check does and writes the medians of several runs to tools/bench/ratios.json
+  --runs <n>         for --update (default 5)
+  --help
+
+Exit codes: 0 measured (bounds that are not met do not fail), 1 something broke, 2 wrong usage, 7 --check found a fall.
+
+Examples:
+  npm run bench
+  npm run bench -- --quick --only steps,workflows
+  npm run bench -- --check
+`;
+
+const RATIOS = join(ROOT, 'tools', 'bench', 'ratios.json');
+function usage(message) {
+  console.error(`${message}\n\n${HELP}`);
+  process.exit(2);
 }
 
-/**
- * Single steps, one run at a time: durable intent → durable receipt, and the whole run from its submission. After each
- * run the bare disk syncs as many bytes as that step did, so that both see the same disk in the same mood.
- */
-async function measureSteps(world, baseline, count) {
-  const steps = [];
-  const runs = [];
-  const bytes = [];
-  let emittedAt;
-  const stop = world.world.onBatch((applied) => {
-    const now = performance.now();
-    if (applied.batch.settled.length > 0) {
-      steps.push(now - emittedAt);
-      bytes.push(bytesOf(applied));
-    }
-    if (applied.batch.emitted.length > 0) emittedAt = now;
-  });
-  for (let i = 0; i < count; i++) {
-    const began = performance.now();
-    await world.run('bench/one_step@1');
-    runs.push(performance.now() - began);
-    baseline.sync(bytes.at(-1));
+function readOptions() {
+  let values;
+  try {
+    ({ values } = parseArgs({
+      options: {
+        help: { type: 'boolean' },
+        json: { type: 'boolean' },
+        markdown: { type: 'boolean' },
+        quick: { type: 'boolean' },
+        check: { type: 'boolean' },
+        update: { type: 'boolean' },
+        only: { type: 'string' },
+        dir: { type: 'string' },
+        attempts: { type: 'string', default: '4' },
+        runs: { type: 'string', default: '5' },
+      },
+    }));
+  } catch (error) {
+    usage(error.message);
   }
-  stop();
-  return { steps, runs, bytes: Math.round(mean(bytes)) };
+  if (values.check && values.update) usage('--check and --update exclude each other');
+  for (const name of ['attempts', 'runs'])
+    if (!/^[1-9][0-9]?$/.test(values[name])) usage(`--${name} is a number from 1 to 99`);
+  const names = values.only === undefined ? Object.keys(FIGURES) : values.only.split(',');
+  for (const name of names)
+    if (!Object.hasOwn(FIGURES, name)) usage(`no figure ${name}; there are ${Object.keys(FIGURES).join(', ')}`);
+  return { ...values, names, attempts: Number(values.attempts), runs: Number(values.runs) };
 }
 
-/** `runs` runs of ten steps, `concurrent` at a time. */
-async function measureWorkflows(world, concurrent, runs) {
-  let left = runs;
-  const began = performance.now();
-  await Promise.all(
-    Array.from({ length: concurrent }, async () => {
-      while (left-- > 0) await world.run('bench/ten_steps@1');
-    }),
-  );
-  const seconds = (performance.now() - began) / 1000;
-  return { concurrent, runs, steps: runs * 10, seconds: round(seconds), steps_per_s: round((runs * 10) / seconds) };
-}
+const options = readOptions();
+const isQuiet = options.json || options.markdown;
+/** Progress, for people who wait. */
+const say = isQuiet ? () => {} : (line) => console.error(line);
 
-async function main() {
+/** Runs `use` with a bench in a folder of its own, which goes afterwards. */
+async function withBench(length, use) {
   const parent = options.dir === undefined ? join(ROOT, 'artifacts') : resolve(options.dir);
   mkdirSync(parent, { recursive: true });
   const dir = mkdtempSync(join(parent, 'bench-'));
   try {
-    say(
-      `Worldline bench on Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, in ${dir}`,
-    );
-    const world = await BenchWorld.open(join(dir, 'store'));
-    for (let i = 0; i < 50 * scale; i++) await world.run('bench/one_step@1');
-
-    const count = 500 * scale;
-    const baseline = new Baseline(dir);
-    const { steps, runs, bytes } = await measureSteps(world, baseline, count);
-    baseline.close();
-
-    const workflows = [];
-    for (const concurrent of [1, 10, 100]) {
-      workflows.push(
-        await measureWorkflows(world, concurrent, Math.round({ 1: 50, 10: 200, 100: 1000 }[concurrent] * scale) || 1),
-      );
-    }
-    await world.close();
-
-    const began = performance.now();
-    const replay = unwrap(await replayVerify({ store: world.store, worldId: world.worldId, fromGenesis: true }));
-    const replaySeconds = (performance.now() - began) / 1000;
-    await world.store.close();
-    if (!replay.match) throw new Error(`the replay differs: ${JSON.stringify(replay.differences[0])}`);
-
-    const syncs = baseline.times;
-    const syncP50 = percentile(syncs, 0.5);
-    const report = {
-      node: process.versions.node,
-      processor: cpus()[0]?.model,
-      processors: cpus().length,
-      baseline: { bytes, ...summary(syncs), per_s: round(1000 / mean(syncs)) },
-      step: { ...summary(steps), ratio_p50: round(percentile(steps, 0.5) / syncP50) },
-      run_of_one_step: { ...summary(runs), commits: 2, ratio_p50: round(percentile(runs, 0.5) / (2 * syncP50)) },
-      workflows: workflows.map((w) => ({ ...w, ratio: round((w.steps_per_s / 1000) * mean(syncs)) })),
-      replay: {
-        records: replay.records,
-        seconds: round(replaySeconds),
-        records_per_s: round(replay.records / replaySeconds),
-      },
-    };
-    if (options.json) console.log(JSON.stringify(report, undefined, 2));
-    else print(report);
+    const bench = await Bench.open({ dir, length });
+    const result = await use(bench);
+    await bench.close();
+    return result;
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-function print({ baseline, step, run_of_one_step, workflows, replay }) {
-  const rows = [
-    ['figure', 'p50', 'p95', 'against the baseline'],
-    [
-      `baseline: write + fdatasync of ${baseline.bytes} bytes`,
-      `${baseline.p50_ms} ms`,
-      `${baseline.p95_ms} ms`,
-      `${baseline.per_s} per s`,
-    ],
-    ['one step: durable intent → durable receipt', `${step.p50_ms} ms`, `${step.p95_ms} ms`, `${step.ratio_p50} ×`],
-    [
-      'run of one step: submitted → durable end (2 commits)',
-      `${run_of_one_step.p50_ms} ms`,
-      `${run_of_one_step.p95_ms} ms`,
-      `${run_of_one_step.ratio_p50} × two syncs`,
-    ],
-  ];
-  const rates = [
-    ['figure', 'rate', 'measured', 'against the baseline'],
-    ...workflows.map((w) => [
-      `ten steps in a row, ${w.concurrent} at a time`,
-      `${w.steps_per_s} steps/s`,
-      `${w.steps} steps in ${w.seconds} s`,
-      `${w.ratio} steps per sync`,
-    ]),
-    [
-      'replay --verify from genesis',
-      `${replay.records_per_s} records/s`,
-      `${replay.records} records in ${replay.seconds} s`,
-      '',
-    ],
-  ];
-  for (const table of [rows, rates]) {
-    const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
-    console.log(
-      `\n${table
-        .map((row) =>
-          row
-            .map((cell, i) => cell.padEnd(widths[i]))
-            .join('  ')
-            .trimEnd(),
-        )
-        .join('\n')}`,
-    );
-  }
+/** The table. A figure that breaks is said to be missing, and the others are measured all the same. */
+async function report() {
+  const at = machine();
+  say(machineLine(at));
+  const rows = [];
+  await withBench(options.quick ? 'quick' : 'full', async (bench) => {
+    for (const name of options.names) {
+      say(`measuring ${name} …`);
+      try {
+        rows.push(...(await FIGURES[name](bench)));
+      } catch (error) {
+        rows.push({ id: name, what: name, failure: error.message });
+        say(error.stack);
+        process.exitCode = 1;
+      }
+    }
+    rows.push({
+      id: 'cpu_unit',
+      what: 'CPU unit: a small record made, written as text, hashed, read back',
+      value: bench.cpu.typical(),
+      unit: 'µs',
+    });
+  });
+  if (options.json) {
+    const shown = rows.map((row) => ({
+      ...row,
+      met: row.failure === undefined ? keeps(row.value, row.bound) : undefined,
+    }));
+    console.log(JSON.stringify({ machine: at, length: options.quick ? 'quick' : 'full', rows: shown }, undefined, 2));
+  } else if (options.markdown) console.log(`${machineLine(at)}.\n\n${markdown(rows)}`);
+  else console.log(`\n${text(rows)}`);
 }
 
-await main();
+/** name → measures it in a bench of its own, so that attempts do not lean on one another. */
+function figures() {
+  return Object.fromEntries(options.names.map((name) => [name, () => withBench('check', FIGURES[name])]));
+}
+
+async function check() {
+  const stored = JSON.parse(readFileSync(RATIOS, 'utf8'));
+  const measured = Object.fromEntries(
+    Object.entries(figures()).map(([name, measure]) => [
+      name,
+      (attempt) => {
+        say(`comparing ${name}${attempt > 1 ? `, attempt ${attempt}` : ''} …`);
+        return measure();
+      },
+    ]),
+  );
+  const references = Object.fromEntries(Object.entries(stored.ratios).map(([id, { value }]) => [id, value]));
+  const verdicts = await compareAll(measured, references, options.attempts);
+  const lost = options.only === undefined ? unmeasured(verdicts, references) : [];
+  const fallen = verdicts.filter((verdict) => !verdict.isMet);
+  const unknown = verdicts.filter((verdict) => verdict.failure === undefined && verdict.reference === undefined);
+  if (options.json)
+    console.log(JSON.stringify({ machine: machine(), tolerance: TOLERANCE, verdicts, lost }, undefined, 2));
+  else {
+    console.log(`\n${aligned([['ratio', 'stored', 'measured', 'change', 'attempts', ''], ...verdicts.map(line)])}\n`);
+    for (const { id } of unknown) console.log(`${id} has no stored ratio: npm run bench -- --update`);
+    for (const id of lost) console.log(`${id} is stored and nothing measures it: npm run bench -- --update`);
+    console.log(
+      fallen.length === 0
+        ? `no figure fell by more than ${TOLERANCE * 100} % against ${stored.machine.date}`
+        : `fallen by more than ${TOLERANCE * 100} %: ${fallen.map((verdict) => verdict.id).join(', ')}`,
+    );
+  }
+  if (fallen.length + lost.length + unknown.length > 0) process.exitCode = 7;
+}
+
+function line({ id, gate, reference, fall, attempts, isMet, failure }) {
+  if (failure !== undefined) return [id, '', 'not measured', '', '', failure];
+  return [
+    id,
+    reference === undefined ? '' : String(reference),
+    `${round(gate.value)} ${gate.unit}`,
+    // As people read it: plus is worse.
+    fall === undefined ? '' : `${fall > 0 ? '+' : ''}${Math.round(fall * 100)} %`,
+    String(attempts),
+    isMet ? '' : 'FALLEN',
+  ];
+}
+
+async function update() {
+  const at = machine();
+  const taken = new Map();
+  for (let run = 1; run <= options.runs; run++) {
+    say(`run ${run} of ${options.runs} …`);
+    for (const measure of Object.values(figures())) {
+      for (const { id, what, gate } of await measure()) {
+        if (gate === undefined) continue;
+        const known = taken.get(id) ?? { what, unit: gate.unit, better: gate.better, values: [] };
+        known.values.push(gate.value);
+        taken.set(id, known);
+      }
+    }
+  }
+  const before = options.only === undefined ? {} : JSON.parse(readFileSync(RATIOS, 'utf8')).ratios;
+  const ratios = Object.fromEntries(
+    [...taken].map(([id, { what, unit, better, values }]) => [
+      id,
+      { what, unit, better, value: round(median(values)) },
+    ]),
+  );
+  writeFileSync(RATIOS, `${JSON.stringify({ machine: at, ratios: { ...before, ...ratios } }, undefined, 2)}\n`);
+  say(`wrote ${RATIOS}`);
+}
+
+if (options.help) console.log(HELP);
+else if (options.check) await check();
+else if (options.update) await update();
+else await report();

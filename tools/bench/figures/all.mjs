@@ -1,0 +1,27 @@
+import { apply } from './apply.mjs';
+import { delivery } from './delivery.mjs';
+import { journalBytes } from './journal-bytes.mjs';
+import { memory } from './memory.mjs';
+import { open } from './open.mjs';
+import { replay } from './replay.mjs';
+import { snapshot } from './snapshot.mjs';
+import { steps } from './steps.mjs';
+import { workflows } from './workflows.mjs';
+
+/**
+ * Every figure by its name for `--only`, in the order of the report. Each is one function `(bench) → rows`.
+ *
+ * A row: `id`, `what` it is, `value` and `unit`; `bound` (`{ max }` or `{ min }`) where one is set; `note`: sample sizes
+ * and the absolute numbers behind a ratio; `gate`: `{ value, unit, better }`, the form that the stored ratios compare.
+ */
+export const FIGURES = {
+  steps,
+  workflows,
+  'journal-bytes': journalBytes,
+  apply,
+  replay,
+  open,
+  memory,
+  delivery,
+  snapshot,
+};

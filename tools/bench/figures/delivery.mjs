@@ -1,0 +1,75 @@
+import { performance } from 'node:perf_hooks';
+import { processUs } from '../cpu-time.mjs';
+import { median, percentile } from '../statistics.mjs';
+
+const BLOCK = 20;
+
+/**
+ * One event for one of 1 000 and for one of 100 000 parked instances, in turns, as the kernel delivers it: from the
+ * ingress to the batch, in which that instance wakes and ends. Once with all instances in memory, once with none, so
+ * that each is read from the store first.
+ */
+export async function delivery(bench) {
+  const many = bench.pick({ full: 100_000, quick: 20_000, check: 10_000 });
+  const blocks = bench.pick({ full: 100, quick: 30, check: 30 });
+  const worlds = [await bench.parked(1_000), await bench.parked(many)];
+  const rows = [];
+  rows.push(...(await compare(bench, worlds, blocks, many, 'resident', 'in memory')));
+  for (const { world } of worlds) {
+    await world.snapshot();
+    await world.reopen({ residentMax: 0 });
+  }
+  rows.push(...(await compare(bench, worlds, blocks, many, 'stored', 'in the store')));
+  return rows;
+}
+
+async function compare(bench, worlds, blocks, many, id, where) {
+  const taken = [[], []];
+  const cpu = [[], []];
+  const unitUs = [];
+  for (let n = 0; n < blocks; n++) {
+    unitUs.push(bench.cpu.sample());
+    for (const [which, { world, runs }] of worlds.entries()) {
+      // A fixed stride visits instances far from one another, each once.
+      const signals = Array.from({ length: BLOCK }, () => world.prepareSignal(pickOne(runs)));
+      let us = 0;
+      for (const signal of signals) {
+        const from = processUs();
+        const began = performance.now();
+        world.apply(signal);
+        taken[which].push((performance.now() - began) * 1000);
+        us += processUs() - from;
+      }
+      cpu[which].push(us / BLOCK);
+      runs.push(...(await world.park(BLOCK)));
+      if (id === 'stored') await world.snapshot();
+    }
+  }
+  const [few, lots] = taken.map(median);
+  const count = blocks * BLOCK;
+  return [
+    {
+      id: `delivery_${id}`,
+      what: `correlated delivery, ${many} parked against 1000, ${where}`,
+      value: lots / few,
+      unit: '×',
+      bound: { max: 1.5 },
+      note: `${lots.toFixed(0)} to ${few.toFixed(0)} µs, medians of ${count} each; p95 ${percentile(taken[1], 0.95).toFixed(0)} to ${percentile(taken[0], 0.95).toFixed(0)} µs`,
+      gate: { value: lots / few, unit: '×', better: 'lower' },
+    },
+    {
+      id: `delivery_cpu_${id}`,
+      what: `correlated delivery among ${many}, ${where}`,
+      value: median(cpu[1]),
+      unit: 'µs',
+      gate: { value: median(cpu[1]) / median(unitUs), unit: 'CPU units', better: 'lower' },
+    },
+  ];
+}
+
+/** Takes one out of the list, far from the one before. */
+function pickOne(runs) {
+  const at = (runs.length * 0.618) | 0;
+  const [run] = runs.splice(at, 1);
+  return run;
+}
