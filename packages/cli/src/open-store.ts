@@ -17,6 +17,7 @@ const HINTS: Readonly<Record<string, string>> = {
   'store.missing':
     'is this the folder of the store? It is .worldline/store unless --store or worldline.host.json says otherwise',
   'store.foreign': 'name the folder of a store with --store <dir>',
+  'store.older': 'run any command that writes to this world once: it brings the store to the format of this release',
   'store.newer': 'use the release of worldline that wrote it, or a later one',
   'store.read_only': 'check the permissions of the folder, or name another one with --store <dir>',
   'store.unavailable': 'check that the folder exists and can be read and written',

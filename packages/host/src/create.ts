@@ -78,7 +78,9 @@ export async function createWorld(options: CreateWorldOptions): Promise<Answer<C
   const spec = { worldId, universeId, configHash, keys };
   const created = await store.world.create(spec, [applied.batch!, baseline.batch!]);
   if (created.answer === 'exists') return refuse('world.exists', `the store holds a world ${worldId} already`);
-  if (created.answer === 'unavailable')
-    return refuse('host_error', `the store did not take the world: ${created.message}`);
+  if (created.answer !== 'ok') {
+    const why = created.answer === 'invalid' ? `invalid ${created.reason}` : created.message;
+    return refuse('host_error', `the store did not take the world: ${why}`);
+  }
   return ok({ worldId, universeId, manifestHash: hashText(manifestHash) });
 }

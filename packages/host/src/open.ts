@@ -125,6 +125,10 @@ function refuseGrant(grant: Exclude<AcquireAnswer, { answer: 'ok' }>, worldId: s
         hint: `Send requests to it. If it is gone, its lease ends in ${Math.max(0, leftMs)} ms.`,
       });
     }
+    case 'not_placed':
+      return refuse('world.locked', `this world is placed with ${grant.desiredWorker}`, {
+        hint: 'Send requests to it, or place the world elsewhere.',
+      });
     case 'not_found':
       return refuse('not_found', `the store holds no world ${worldId}`);
     case 'status':

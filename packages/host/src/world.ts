@@ -128,7 +128,6 @@ export interface WorldMachinery {
 const SNAPSHOT_SHARE = 10;
 const CLAIM_VISIBILITY_MS = 2_000;
 const CLAIM_POLL_MS = 250;
-const INBOX_KEPT_MS = 24 * 60 * 60 * 1000;
 
 export class World {
   readonly worldId: string;
@@ -599,9 +598,9 @@ export class World {
     loop.applyNow(input, objects);
   }
 
-  /** Consumed inbox items go after a day; their dedupe keys stay. */
+  /** Consumed inbox items go after a day, their dedupe keys after a week. */
   #trimInbox(): void {
-    this.#parts.store.inbox.trim(this.worldId, INBOX_KEPT_MS).catch((error: unknown) => {
+    this.#parts.store.inbox.trim(this.worldId).catch((error: unknown) => {
       this.#parts.log.warn('consumed inbox items were not removed', { error: String(error) });
     });
   }

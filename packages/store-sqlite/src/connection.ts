@@ -2,7 +2,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Failure, FailureError } from '@worldline/canon';
-import { APPLICATION_ID, SCHEMA_VERSION, TABLES } from './schema.ts';
+import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION, TABLES } from './schema.ts';
 import { isOutage, SQLITE, Sql, sqliteCode } from './sql.ts';
 
 /** Milliseconds to wait for another process that holds the write lock. */
@@ -24,7 +24,8 @@ export function openForWriting(dir: string): Sql {
     const isNew = !existsSync(path);
     const sql = connect(path, false);
     try {
-      if (checkOwner(sql, path) === 'empty') create(sql, path);
+      const found = checkOwner(sql, path);
+      if (found !== 'ours') prepare(sql, path, found);
       sql.db.exec(
         'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON',
       );
@@ -50,8 +51,17 @@ export function openForReading(dir: string): Sql {
   return opening(path, () => {
     const sql = connect(path, true);
     try {
-      if (checkOwner(sql, path) === 'empty') {
+      const found = checkOwner(sql, path);
+      if (found === 'empty') {
         throw new FailureError({ code: 'store.missing', path: [], message: `${path} holds no store yet` });
+      }
+      if (found === 'older') {
+        throw new FailureError({
+          code: 'store.older',
+          path: [],
+          message: `${path} has an older format than ${SCHEMA_VERSION}`,
+          hint: 'Open it for writing once: that brings it to this format.',
+        });
       }
       return sql;
     } catch (error) {
@@ -69,9 +79,10 @@ function connect(path: string, readOnly: boolean): Sql {
   return new Sql(db);
 }
 
-/** Nothing is changed in a file before it is known to be ours. */
-/** All that is looked at is of one moment: another process may be making the tables right now. */
-function checkOwner(sql: Sql, path: string): 'empty' | 'ours' {
+type Owner = 'empty' | 'older' | 'ours';
+
+/** Nothing is changed in a file before it is known to be ours. All that is looked at is of one moment: another process may be making the tables right now. */
+function checkOwner(sql: Sql, path: string): Owner {
   if (sql.db.isTransaction) return ownerOf(sql, path);
   sql.db.exec('BEGIN');
   try {
@@ -81,16 +92,17 @@ function checkOwner(sql: Sql, path: string): 'empty' | 'ours' {
   }
 }
 
-function ownerOf(sql: Sql, path: string): 'empty' | 'ours' {
+function ownerOf(sql: Sql, path: string): Owner {
   const application = readPragma(sql, 'application_id');
   const version = Number(readPragma(sql, 'user_version'));
   if (application === APPLICATION_ID) {
     if (version === SCHEMA_VERSION) return 'ours';
+    if (typeof version === 'number' && version in MIGRATIONS) return 'older';
     throw new FailureError({
-      code: version < SCHEMA_VERSION ? 'store.older' : 'store.newer',
+      code: 'store.newer',
       path: [],
       message: `${path} has format ${version}; this program knows format ${SCHEMA_VERSION}`,
-      hint: `Use the version of Worldline that wrote it${version < SCHEMA_VERSION ? '' : ', or a newer one'}.`,
+      hint: 'Use the version of Worldline that wrote it, or a newer one.',
     });
   }
   const tables = Number(sql.db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n);
@@ -98,9 +110,10 @@ function ownerOf(sql: Sql, path: string): 'empty' | 'ours' {
   throw foreign(path);
 }
 
-function create(sql: Sql, path: string): void {
+/** Makes the tables, or brings those of an older format to this one, in one durable step. */
+function prepare(sql: Sql, path: string, found: Owner): void {
   // A file can only become a write-ahead one outside a transaction; whoever comes second finds it done.
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = 1; found === 'empty'; attempt++) {
     try {
       sql.db.exec('PRAGMA journal_mode = WAL');
       break;
@@ -111,9 +124,13 @@ function create(sql: Sql, path: string): void {
   }
   sql.db.exec('PRAGMA synchronous = FULL; BEGIN IMMEDIATE');
   try {
-    if (checkOwner(sql, path) === 'empty') {
-      sql.db.exec(`${TABLES}; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`);
+    const now = checkOwner(sql, path);
+    if (now === 'empty') sql.db.exec(`${TABLES}; PRAGMA application_id = ${APPLICATION_ID}`);
+    if (now === 'older') {
+      for (let from = Number(readPragma(sql, 'user_version')); from < SCHEMA_VERSION; from++)
+        sql.db.exec(MIGRATIONS[from]!);
     }
+    if (now !== 'ours') sql.db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     sql.db.exec('COMMIT');
   } catch (error) {
     sql.db.exec('ROLLBACK');

@@ -52,6 +52,11 @@ export function readObjectFile(dir: string, hash: Uint8Array): Uint8Array | unde
   }
 }
 
+/** Removing what is not there is no failure: repeating it finishes what a crash left. */
+export function removeObjectFile(dir: string, hash: Uint8Array): void {
+  rmSync(objectPath(dir, hash), { force: true });
+}
+
 export function sha256(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(createHash('sha256').update(bytes).digest());
 }

@@ -1,16 +1,21 @@
 import { appendCheckpoint } from './write-checkpoint.ts';
 import { commit } from './write-commit.ts';
 import { enqueue, trimInbox } from './write-inbox.ts';
-import { putObjects } from './write-objects.ts';
+import { acquireLease, releaseLease, renewLease } from './write-lease.ts';
+import { deleteObject, putObjects, sweepObject } from './write-objects.ts';
 import { claim, complete, extend, reconcile, retry, start } from './write-outbox.ts';
 import { fire, rearm } from './write-timers.ts';
 import type { Tx } from './write-tx.ts';
-import { acquireLease, createWorld, releaseLease, renewLease, setStatus } from './write-world.ts';
+import { createWorld, forkWorld, maintainWorld, placeWorld, setKeys, setStatus } from './write-world.ts';
 
 /** Everything that changes the store, by the names of the contract. Each runs inside one transaction. */
 export const OPERATIONS = {
   'cas.putMany': putObjects,
+  'cas.delete': deleteObject,
+  'cas.sweep': sweepObject,
   'world.create': createWorld,
+  'world.fork': forkWorld,
+  'world.setKeys': setKeys,
   'world.setStatus': setStatus,
   'lease.acquire': acquireLease,
   'lease.renew': renewLease,
@@ -27,6 +32,8 @@ export const OPERATIONS = {
   'outbox.reconcile': reconcile,
   'timers.fire': fire,
   'timers.rearm': rearm,
+  'wake.maintain': maintainWorld,
+  'place.set': placeWorld,
 };
 
 export type OperationName = keyof typeof OPERATIONS;

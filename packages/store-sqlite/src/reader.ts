@@ -5,9 +5,13 @@ import type {
   GetAnswer,
   Head,
   InboxItem,
+  Labels,
+  Lineage,
+  PlaceRow,
   SnapshotRow,
   StoredBatch,
   StoredCheckpoint,
+  WakeRow,
   WorldRow,
   WorldStatus,
 } from '@worldline/ports';
@@ -69,14 +73,58 @@ export class Reader {
     return this.#sql.bigAll('SELECT * FROM worlds ORDER BY w').map(worldRow);
   }
 
+  /** `hosting.md` §9: worlds that `worker` may run and that have something to do. */
+  wakeable(worker: string, nowNs: bigint): readonly WakeRow[] {
+    const rows = this.#sql.all(
+      `SELECT world_id, inbox_last > inbox_cursor AS inbox, internal_pending AS internal, status = 'forking' AS forking,
+         maintain_at IS NOT NULL AND maintain_at <= ?1 AS maintenance,
+         EXISTS (SELECT 1 FROM timers WHERE timers.w = worlds.w AND due <= ?1) AS timers
+       FROM worlds
+       WHERE status IN ('active', 'forking') AND (desired_worker IS NULL OR desired_worker = ?2)
+         AND (holder IS NULL OR holder = ?2 OR expires_at <= ?1)
+         AND (inbox OR internal OR forking OR maintenance OR timers)
+       ORDER BY w`,
+      nowNs,
+      worker,
+    );
+    return rows.map((row) => ({
+      worldId: row.world_id as string,
+      reasons: {
+        inbox: row.inbox === 1,
+        internal: row.internal === 1,
+        timers: row.timers === 1,
+        forking: row.forking === 1,
+        maintenance: row.maintenance === 1,
+      },
+    }));
+  }
+
+  places(nowNs: bigint): readonly PlaceRow[] {
+    const rows = this.#sql.all(
+      `SELECT world_id, desired_worker, labels, iif(expires_at > ?, holder, NULL) AS holder
+       FROM worlds WHERE status <> 'deleted' ORDER BY w`,
+      nowNs,
+    );
+    return rows.map((row) => ({
+      worldId: row.world_id as string,
+      desiredWorker: (row.desired_worker as string | null) ?? undefined,
+      holder: (row.holder as string | null) ?? undefined,
+      labels: JSON.parse(row.labels as string) as Labels,
+    }));
+  }
+
   snapshots(worldId: string): readonly SnapshotRow[] {
     const w = this.#number(worldId);
     if (w === undefined) return [];
-    const rows = this.#sql.all('SELECT height, ref, baseline FROM snapshots WHERE w = ? ORDER BY height', w);
+    const rows = this.#sql.bigAll(
+      'SELECT height, ref, baseline, verified_at FROM snapshots WHERE w = ? ORDER BY height',
+      w,
+    );
     return rows.map((row) => ({
       height: Number(row.height),
       ref: row.ref as Uint8Array,
-      baseline: row.baseline === 1,
+      baseline: row.baseline === 1n,
+      verifiedAtNs: (row.verified_at as bigint | null) ?? undefined,
     }));
   }
 
@@ -95,11 +143,12 @@ export class Reader {
     }
   }
 
-  #journal(worldId: string, fromSeq: number, limit: number): JournalAnswer {
-    const world = this.#sql.get('SELECT w, height, batches FROM worlds WHERE world_id = ?', worldId);
+  #journal(worldId: string, asked: number, limit: number): JournalAnswer {
+    const world = this.#sql.get('SELECT w, height, batches, base_height FROM worlds WHERE world_id = ?', worldId);
     if (world === undefined) return { answer: 'ok', batches: [] };
     const w = Number(world.w);
     const count = Number(world.batches);
+    const fromSeq = Math.max(asked, Number(world.base_height));
     const start = this.#findBatch(w, count, fromSeq);
     const corrupt = (seq: number) => ({ answer: 'corrupt' as const, where: `entry ${seq}` });
     if (start === undefined) return corrupt(fromSeq);
@@ -119,7 +168,10 @@ export class Reader {
       const isNext =
         ordinalOf(row.id as bigint) === ordinal++ && (seq === undefined ? firstSeq <= fromSeq : firstSeq === seq);
       if (!isNext) return corrupt(seq ?? fromSeq);
-      if (entries >= limit || bytes >= PAGE_BYTES) return { answer: 'ok', batches, next: firstSeq };
+      // Never behind an empty batch: the next page begins at its seq, and would bring it again.
+      const last = batches.at(-1);
+      const mayEnd = last === undefined || last.lastSeq >= last.firstSeq;
+      if (mayEnd && (entries >= limit || bytes >= PAGE_BYTES)) return { answer: 'ok', batches, next: firstSeq };
       const body = row.body as Uint8Array;
       batches.push({ firstSeq, lastSeq, chain: row.chain as Uint8Array, body });
       seq = lastSeq + 1;
@@ -227,22 +279,30 @@ export class Reader {
   }
 
   dueTimers(
-    worldId: string,
+    worldId: string | undefined,
     limit: number,
     nowNs: bigint,
   ): { readonly rows: readonly DueTimer[]; readonly nextDueWallNs: bigint | undefined } {
-    const w = this.#number(worldId);
-    if (w === undefined) return { rows: [], nextDueWallNs: undefined };
+    const w = worldId === undefined ? undefined : this.#number(worldId);
+    if (worldId !== undefined && w === undefined) return { rows: [], nextDueWallNs: undefined };
+    // From the worlds to their timers, so that each is one look into the index.
+    const of = w === undefined ? "status NOT IN ('archived', 'deleted')" : 'worlds.w = ?';
+    const which = w === undefined ? [] : [w];
     const rows = this.#sql.bigAll(
-      'SELECT emission_seq, intent_hash, due FROM timers WHERE w = ? AND due <= ? ORDER BY due, intent_hash LIMIT ?',
-      w,
+      `SELECT world_id, emission_seq, intent_hash, due FROM worlds CROSS JOIN timers ON timers.w = worlds.w
+       WHERE ${of} AND due <= ? ORDER BY due, world_id, intent_hash LIMIT ?`,
+      ...which,
       nowNs,
       Math.max(0, limit),
     );
-    const next = this.#sql.bigGet('SELECT min(due) AS due FROM timers WHERE w = ? AND due > ?', w, nowNs);
+    const next = this.#sql.bigGet(
+      `SELECT min((SELECT min(due) FROM timers WHERE timers.w = worlds.w AND due > ?)) AS due FROM worlds WHERE ${of}`,
+      nowNs,
+      ...which,
+    );
     return {
       rows: rows.map((row) => ({
-        worldId,
+        worldId: row.world_id as string,
         emissionSeq: Number(row.emission_seq),
         intentHash: row.intent_hash as Uint8Array,
         dueWallNs: row.due as bigint,
@@ -277,6 +337,7 @@ function worldRow(row: SqlRow): WorldRow {
     universeId: row.universe_id as string,
     status: row.status as WorldStatus,
     head: { height: Number(row.height), chain: row.chain as Uint8Array },
+    base: { height: Number(row.base_height), chain: row.base_chain as Uint8Array },
     activeBaseline: {
       height: Number(row.baseline_height ?? 0n),
       ref: (row.baseline_ref as Uint8Array | null) ?? new Uint8Array(0),
@@ -285,9 +346,26 @@ function worldRow(row: SqlRow): WorldRow {
     internalPending: row.internal_pending === 1n,
     epoch: Number(row.epoch),
     lease: holder === null ? undefined : { holder, expiresAtNs: (row.expires_at as bigint | null) ?? LAST_NS },
+    desiredWorker: (row.desired_worker as string | null) ?? undefined,
+    labels: JSON.parse(row.labels as string) as Labels,
     configHash: row.config_hash as Uint8Array,
     keys: (row.keys as Uint8Array | null) ?? undefined,
+    lineage: lineage(row),
     createdAtNs: row.created_at as bigint,
+    maintainAtNs: (row.maintain_at as bigint | null) ?? undefined,
     notify: Number(row.notify),
+  };
+}
+
+function lineage(row: SqlRow): Lineage | undefined {
+  if (row.parent_world === null) return undefined;
+  return {
+    parentWorld: row.parent_world as string,
+    forkedAtHeight: Number(row.base_height),
+    snapshotRef: row.parent_ref as Uint8Array,
+    policy: {
+      effects: row.fork_effects as Lineage['policy']['effects'],
+      timers: row.fork_timers as Lineage['policy']['timers'],
+    },
   };
 }

@@ -24,6 +24,61 @@ export function ordinalOf(id: bigint): number {
   return Number(id & ((1n << ORDINAL_BITS) - 1n));
 }
 
+/** Columns and tables that format 2 added. */
+const WORLD_COLUMNS_2 = [
+  // Public world keys; null: the world has none.
+  'keys BLOB',
+  "labels TEXT NOT NULL DEFAULT '{}'",
+  'desired_worker TEXT',
+  // Where the journal begins.
+  'base_height INTEGER NOT NULL DEFAULT 0',
+  `base_chain BLOB NOT NULL DEFAULT x'${'00'.repeat(32)}'`,
+  // Set in forks: where they come from.
+  'parent_world TEXT',
+  'parent_ref BLOB',
+  'fork_effects TEXT',
+  'fork_timers TEXT',
+  'maintain_at INTEGER',
+  // Ordinal of the first batch that has a row; those before it are in segments.
+  'first_batch INTEGER NOT NULL DEFAULT 0',
+];
+
+const INBOX_COLUMNS_2 = [
+  // A receipt, timer or message: its key stays, or as long as the row of its emission.
+  'delivery INTEGER NOT NULL DEFAULT 0',
+  'emission_seq INTEGER',
+];
+
+const SNAPSHOT_COLUMNS_2 = [
+  // Chain value after the batch that ended at that height.
+  'chain BLOB',
+  'verified_at INTEGER',
+];
+
+const CHECKPOINTS_2 = `CREATE TABLE checkpoints (
+  w INTEGER NOT NULL,
+  n INTEGER NOT NULL,
+  chain_before BLOB NOT NULL,
+  chain BLOB NOT NULL,
+  next_seq INTEGER NOT NULL,
+  bytes BLOB NOT NULL,
+  PRIMARY KEY (w, n)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX checkpoints_before ON checkpoints (w, chain_before);`;
+
+const SEGMENTS_2 = `CREATE TABLE segments (
+  w INTEGER NOT NULL,
+  first_seq INTEGER NOT NULL,
+  last_seq INTEGER NOT NULL,
+  first_batch INTEGER NOT NULL,
+  batches INTEGER NOT NULL,
+  chain_before BLOB NOT NULL,
+  chain BLOB NOT NULL,
+  ref BLOB NOT NULL,
+  entries BLOB NOT NULL, -- of each batch, u32be
+  PRIMARY KEY (w, first_batch)
+) STRICT, WITHOUT ROWID;`;
+
 export const TABLES = `
 CREATE TABLE objects (
   hash BLOB PRIMARY KEY,
@@ -49,9 +104,9 @@ CREATE TABLE worlds (
   baseline_height INTEGER,
   baseline_ref BLOB,
   config_hash BLOB NOT NULL,
-  keys BLOB, -- null: the world has none
   created_at INTEGER NOT NULL,
-  notify INTEGER NOT NULL
+  notify INTEGER NOT NULL,
+  ${WORLD_COLUMNS_2.join(',\n  ')}
 ) STRICT;
 
 CREATE TABLE batches (
@@ -62,16 +117,7 @@ CREATE TABLE batches (
   body BLOB NOT NULL
 ) STRICT;
 
-CREATE TABLE checkpoints (
-  w INTEGER NOT NULL,
-  n INTEGER NOT NULL,
-  chain_before BLOB NOT NULL,
-  chain BLOB NOT NULL,
-  next_seq INTEGER NOT NULL,
-  bytes BLOB NOT NULL,
-  PRIMARY KEY (w, n)
-) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX checkpoints_before ON checkpoints (w, chain_before);
+${CHECKPOINTS_2}
 
 CREATE TABLE inbox (
   id INTEGER PRIMARY KEY,
@@ -81,7 +127,8 @@ CREATE TABLE inbox (
   dedupe_key TEXT,
   enqueued_at INTEGER NOT NULL,
   applied_first INTEGER,
-  applied_last INTEGER
+  applied_last INTEGER,
+  ${INBOX_COLUMNS_2.join(',\n  ')}
 ) STRICT;
 CREATE UNIQUE INDEX inbox_keys ON inbox (w, dedupe_key) WHERE dedupe_key IS NOT NULL;
 
@@ -118,6 +165,25 @@ CREATE TABLE snapshots (
   height INTEGER NOT NULL,
   ref BLOB NOT NULL,
   baseline INTEGER NOT NULL,
+  ${SNAPSHOT_COLUMNS_2.join(',\n  ')},
   PRIMARY KEY (w, height)
 ) STRICT, WITHOUT ROWID;
+
+${SEGMENTS_2}
 `;
+
+/** From each older format to the next one, in order. Every statement runs in the transaction that raises the version. */
+export const MIGRATIONS: Readonly<Record<number, string>> = {
+  1: [
+    ...WORLD_COLUMNS_2.map((column) => `ALTER TABLE worlds ADD COLUMN ${column}`),
+    ...INBOX_COLUMNS_2.map((column) => `ALTER TABLE inbox ADD COLUMN ${column}`),
+    ...SNAPSHOT_COLUMNS_2.map((column) => `ALTER TABLE snapshots ADD COLUMN ${column}`),
+    // Format 1 did not say which items are deliveries: its keys all stay.
+    'UPDATE inbox SET delivery = 1',
+    // One pass over the batches: each is looked up among the few snapshots by its end.
+    `UPDATE snapshots SET chain = ended.chain FROM batches AS ended
+     WHERE snapshots.w = ended.id >> 40 AND snapshots.height = ended.last_seq + 1 AND ended.first_seq <= ended.last_seq`,
+    CHECKPOINTS_2,
+    SEGMENTS_2,
+  ].join(';\n'),
+};

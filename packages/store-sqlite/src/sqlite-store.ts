@@ -2,6 +2,8 @@ import { FailureError, type Result } from '@worldline/canon';
 import type { Batch, Clock, FailpointModule, Store, StoredObject, Unavailable } from '@worldline/ports';
 import { packCommit } from './commit-message.ts';
 import { openForReading } from './connection.ts';
+import { follow } from './follow.ts';
+import { Hints } from './hints.ts';
 import { seqNumber } from './inbox-seq.ts';
 import { sha256 } from './object-file.ts';
 import type { OperationArguments, OperationName } from './operations.ts';
@@ -69,6 +71,13 @@ interface Parts {
 
 function sqliteStore({ writer, reader, clockNs }: Parts): Store {
   let isClosed = false;
+  const hints = new Hints();
+  /** Tells whoever waits that something of the world changed. */
+  const hinting = async <T extends { readonly answer: string }>(worldId: string, answering: Promise<T>): Promise<T> => {
+    const answer = await answering;
+    if (answer.answer === 'ok' || answer.answer === 'unknown') hints.tell(worldId);
+    return answer;
+  };
 
   const call = <K extends OperationName>(operation: K, ...args: OperationArguments<K>): Promise<CallAnswer<K>> =>
     writer === undefined
@@ -91,6 +100,16 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
     }
   };
 
+  const readJournal: Store['journal']['read'] = async (worldId, fromSeq, limit) => {
+    if (isClosed) return unavailable('the store is closed');
+    try {
+      return reader.journal(worldId, fromSeq, limit);
+    } catch (error) {
+      if (!isOutage(error)) throw error;
+      return unavailable(error.message);
+    }
+  };
+
   return {
     cas: {
       async put(bytes, expected) {
@@ -103,41 +122,47 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
       getSync: (hash) => (isClosed ? unavailable('the store is closed') : reader.object(hash)),
       has: (hash) => read(() => reader.hasObject(hash)),
       stat: (hash) => read(() => reader.objectStat(hash)),
+      async delete(hash, olderThanMs) {
+        const answer = await write('cas.delete', compact(hash), olderThanMs);
+        // A crash before this leaves a file without a row: garbage that the next `put` of the object replaces.
+        if (answer.answer === 'ok') await write('cas.sweep', compact(hash));
+        return answer;
+      },
     },
     world: {
       async create(spec, batches) {
         checkBatches(batches);
         const { keys } = spec;
         const given = keys === undefined ? spec : { ...spec, keys: compact(keys) };
-        return write('world.create', given, batches.map(compactBatch));
+        return hinting(spec.worldId, write('world.create', given, batches.map(compactBatch)));
       },
+      fork: (source, height, spec) => hinting(spec.worldId, write('world.fork', source, height, { ...spec, keys: spec.keys && compact(spec.keys) })),
       get: (worldId) => read(() => reader.world(worldId)),
       list: () => read(() => reader.worlds()),
-      setStatus: (worldId, from, to) => write('world.setStatus', worldId, from, to),
+      setStatus: (worldId, from, to) => hinting(worldId, write('world.setStatus', worldId, from, to)),
+      setKeys: (worldId, epoch, expected, keys) =>
+        write('world.setKeys', worldId, epoch, expected && compact(expected), compact(keys)),
       snapshots: (worldId) => read(() => reader.snapshots(worldId)),
     },
     lease: {
       acquire: (worldId, worker, ttlMs, dead) => write('lease.acquire', worldId, worker, ttlMs, dead),
       renew: (worldId, worker, epoch, ttlMs) => write('lease.renew', worldId, worker, epoch, ttlMs),
-      release: (worldId, worker, epoch) => write('lease.release', worldId, worker, epoch),
+      release: (worldId, worker, epoch) => hinting(worldId, write('lease.release', worldId, worker, epoch)),
     },
     async commit(worldId, epoch, expected, batches, options = {}) {
       checkBatches(batches);
       const result = await call('commit', packCommit({ worldId, epoch, expected, batches, options }));
-      if (result.done) return result.answer;
+      if (result.done) {
+        if (result.answer.answer === 'ok' && batches.length > 0) hints.tell(worldId);
+        return result.answer;
+      }
       return result.isUnknown ? { answer: 'unknown', message: result.message } : unavailable(result.message);
     },
     journal: {
-      async read(worldId, fromSeq, limit) {
-        if (isClosed) return unavailable('the store is closed');
-        try {
-          return reader.journal(worldId, fromSeq, limit);
-        } catch (error) {
-          if (!isOutage(error)) throw error;
-          return unavailable(error.message);
-        }
-      },
+      read: readJournal,
       head: (worldId) => read(() => reader.head(worldId)),
+      follow: (worldId, fromSeq, given = {}) =>
+        follow({ read: readJournal, hints, isClosed: () => isClosed }, { ...given, worldId, fromSeq }),
     },
     checkpoint: {
       append: (worldId, epoch, { chainBefore, chain, nextSeq, bytes }) =>
@@ -151,14 +176,14 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
       last: (worldId) => read(() => reader.lastCheckpoint(worldId)),
     },
     inbox: {
-      enqueue: (worldId, item, digest, dedupeKey) =>
-        write('inbox.enqueue', worldId, compact(item), compact(digest), dedupeKey),
+      async enqueue(worldId, item, digest, dedupeKey, { isDelivery = false } = {}) {
+        if (digest.length !== 32) throw new TypeError('a digest has 32 bytes');
+        return hinting(worldId, write('inbox.enqueue', worldId, compact(item), compact(digest), dedupeKey, isDelivery));
+      },
       read: (worldId, after, limit) => read(() => reader.inbox(worldId, after, limit)),
       applied: (worldId, seq) => read(() => reader.applied(worldId, seq)),
-      async trim(worldId, olderThanMs) {
-        const result = await call('inbox.trim', worldId, olderThanMs);
-        return result.done ? result.answer : 0;
-      },
+      trim: (worldId, { graceMs = DAY_MS, dedupeTtlMs = 7 * DAY_MS } = {}) =>
+        write('inbox.trim', worldId, graceMs, dedupeTtlMs),
     },
     outbox: {
       async claim(worldId, kinds, executor, limit, visibilityMs) {
@@ -169,7 +194,10 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
       extend: (worldId, emissionSeq, token, visibilityMs) =>
         write('outbox.extend', worldId, emissionSeq, compact(token), visibilityMs),
       complete: (worldId, emissionSeq, token, item, digest) =>
-        write('outbox.complete', worldId, emissionSeq, compact(token), compact(item), compact(digest)),
+        hinting(
+          worldId,
+          write('outbox.complete', worldId, emissionSeq, compact(token), compact(item), compact(digest)),
+        ),
       retry: (worldId, emissionSeq, token, delayMs, error) =>
         write('outbox.retry', worldId, emissionSeq, compact(token), delayMs, error),
       reconcile: (worldId, epoch, emitted, timers) => write('outbox.reconcile', worldId, epoch, emitted, timers),
@@ -177,8 +205,17 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
     },
     timers: {
       due: (worldId, limit) => read(() => reader.dueTimers(worldId, limit, clockNs())),
-      fire: (worldId, emissionSeq) => write('timers.fire', worldId, emissionSeq),
+      fire: (worldId, emissionSeq) => hinting(worldId, write('timers.fire', worldId, emissionSeq)),
       rearm: (worldId, epoch, emissionSeq, dueWallNs) => write('timers.rearm', worldId, epoch, emissionSeq, dueWallNs),
+    },
+    wake: {
+      poll: (worker) => read(() => reader.wakeable(worker, clockNs())),
+      subscribe: (listener) => hints.subscribe(listener),
+      maintain: (worldId, epoch, atNs) => write('wake.maintain', worldId, epoch, atNs),
+    },
+    place: {
+      set: (worldId, worker) => hinting(worldId, write('place.set', worldId, worker)),
+      list: () => read(() => reader.places(clockNs())),
     },
     nowNs: async () => clockNs(),
     async close() {
@@ -191,6 +228,8 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
     },
   };
 }
+
+const DAY_MS = 86_400_000;
 
 function unavailable(message: string): Unavailable {
   return { answer: 'unavailable', message };

@@ -2,9 +2,6 @@ import { bytesEqual } from '@worldline/canon';
 import type { CheckpointAnswer, StoredCheckpoint } from '@worldline/ports';
 import { fenced, isHolder, readWorld, type Tx } from './write-tx.ts';
 
-/** Chain value before a world's first batch. */
-const ORIGIN = new Uint8Array(32);
-
 /** Extends the line of signed checkpoints (`journal.md` §2.1); a world has one, without gap and without fork. */
 export function appendCheckpoint(tx: Tx, worldId: string, epoch: number, given: StoredCheckpoint): CheckpointAnswer {
   const world = readWorld(tx, worldId);
@@ -16,9 +13,10 @@ export function appendCheckpoint(tx: Tx, worldId: string, epoch: number, given: 
     return { answer: bytesEqual(known.bytes as Uint8Array, given.bytes) ? 'ok' : 'conflict' };
   }
   const last = tx.sql.get('SELECT n, chain, next_seq FROM checkpoints WHERE w = ? ORDER BY n DESC LIMIT 1', w);
+  const end = last ?? tx.sql.get('SELECT base_chain AS chain, base_height AS next_seq FROM worlds WHERE w = ?', w);
   const follows =
-    bytesEqual(given.chainBefore, last === undefined ? ORIGIN : (last.chain as Uint8Array)) &&
-    given.nextSeq >= Number(last?.next_seq ?? 0) &&
+    bytesEqual(given.chainBefore, end?.chain as Uint8Array) &&
+    given.nextSeq >= Number(end?.next_seq) &&
     given.nextSeq <= world.height;
   if (!follows) return { answer: 'conflict' };
   tx.sql.run(

@@ -70,7 +70,7 @@ export function appendBatches(tx: Tx, world: WriteWorld, batches: readonly Batch
       sql.run('DELETE FROM timers WHERE w = ? AND emission_seq = ?', w, seq);
     }
     for (const row of batch.released) release(tx, w, row);
-    if (batch.index !== undefined) applyIndex(tx, w, batch.index);
+    if (batch.index !== undefined) applyIndex(tx, w, ordinal, batch.index);
   }
   const last = batches.at(-1);
   if (last === undefined) return { height: world.height, chain: world.chain };
@@ -121,25 +121,13 @@ function release(tx: Tx, w: number, { emissionSeq, dedupeKey, token }: ReleasedR
   );
 }
 
-function applyIndex(tx: Tx, w: number, index: NonNullable<Batch['index']>): void {
+function applyIndex(tx: Tx, w: number, batches: number, index: NonNullable<Batch['index']>): void {
   const { sql } = tx;
   const { snapshot, baseline } = index;
-  if (snapshot !== undefined) {
-    sql.run(
-      'INSERT INTO snapshots VALUES (?, ?, ?, 0) ON CONFLICT DO UPDATE SET ref = excluded.ref',
-      w,
-      snapshot.height,
-      snapshot.ref,
-    );
-  }
+  if (snapshot !== undefined) indexSnapshot(tx, w, batches, { ...snapshot, baseline: 0 });
   if (baseline !== undefined) {
     const { height, ref } = baseline;
-    sql.run(
-      'INSERT INTO snapshots VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET ref = excluded.ref, baseline = 1',
-      w,
-      height,
-      ref,
-    );
+    indexSnapshot(tx, w, batches, { height, ref, baseline: 1 });
     sql.run(
       `UPDATE worlds SET baseline_height = ?, baseline_ref = ?
        WHERE w = ? AND (baseline_height IS NULL OR baseline_height <= ?)`,
@@ -151,4 +139,46 @@ function applyIndex(tx: Tx, w: number, index: NonNullable<Batch['index']>): void
   }
   if (index.configHash !== undefined) sql.run('UPDATE worlds SET config_hash = ? WHERE w = ?', index.configHash, w);
   if (index.activate === true) sql.run("UPDATE worlds SET status = 'active' WHERE w = ?", w);
+}
+
+interface Indexed {
+  readonly height: number;
+  readonly ref: Uint8Array;
+  readonly baseline: 0 | 1;
+}
+
+/** What is known of a height stays while it names the same snapshot. A baseline stays one. */
+function indexSnapshot(tx: Tx, w: number, batches: number, { height, ref, baseline }: Indexed): void {
+  tx.sql.run(
+    `INSERT INTO snapshots (w, height, ref, baseline, chain) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET ref = excluded.ref, baseline = max(baseline, excluded.baseline),
+       chain = ifnull(chain, excluded.chain), verified_at = iif(ref = excluded.ref, verified_at, NULL)`,
+    w,
+    height,
+    ref,
+    baseline,
+    chainAt(tx, w, batches, height) ?? null,
+  );
+}
+
+/**
+ * Chain value after the batch with entries that ended at `height`; empty batches after it do not count. Seqs rise with
+ * ordinals, so halving finds it.
+ */
+function chainAt(tx: Tx, w: number, batches: number, height: number): Uint8Array | undefined {
+  const base = tx.sql.get('SELECT base_height, base_chain, first_batch FROM worlds WHERE w = ?', w);
+  if (height === base?.base_height) return base.base_chain as Uint8Array;
+  let low = Number(base?.first_batch);
+  let high = batches;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const row = tx.sql.get('SELECT last_seq FROM batches WHERE id = ?', rowId(w, middle));
+    if (row === undefined) return undefined;
+    if (Number(row.last_seq) + 1 >= height) high = middle;
+    else low = middle + 1;
+  }
+  const row = tx.sql.get('SELECT first_seq, last_seq, chain FROM batches WHERE id = ?', rowId(w, low));
+  return row !== undefined && Number(row.last_seq) + 1 === height && Number(row.first_seq) < height
+    ? (row.chain as Uint8Array)
+    : undefined;
 }

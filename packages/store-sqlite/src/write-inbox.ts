@@ -32,6 +32,10 @@ export interface NewItem {
   /** 32 bytes (`kernel.md` §3 rule 2). */
   readonly digest: Uint8Array;
   readonly dedupeKey: string | undefined;
+  /** A receipt, timer or message of another world. */
+  readonly isDelivery: boolean;
+  /** Of the outbox or timer row that it was made from here. */
+  readonly emissionSeq?: number | undefined;
 }
 
 /**
@@ -41,7 +45,7 @@ export interface NewItem {
 export function addItem(
   tx: Tx,
   world: WriteWorld,
-  { item, digest, dedupeKey }: NewItem,
+  { item, digest, dedupeKey, isDelivery, emissionSeq }: NewItem,
 ): Known | { readonly answer: 'ok'; readonly seq: Uint8Array } {
   const known = dedupeKey === undefined ? undefined : findKey(tx, world.w, dedupeKey, digest);
   if (known !== undefined) return known;
@@ -52,13 +56,15 @@ export function addItem(
   const seq = Number(row?.inbox_last);
   tx.failpoints?.reach('store.item', '');
   tx.sql.run(
-    'INSERT INTO inbox VALUES (?, ?, ?, ?, ?, ?, NULL, NULL)',
+    'INSERT INTO inbox VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, ?, ?)',
     rowId(world.w, seq),
     world.w,
     item,
     digest,
     dedupeKey ?? null,
     tx.nowNs,
+    isDelivery ? 1 : 0,
+    emissionSeq ?? null,
   );
   return { answer: 'ok', seq: seqBytes(seq) };
 }
@@ -69,33 +75,47 @@ export function enqueue(
   item: Uint8Array,
   digest: Uint8Array,
   dedupeKey: string | undefined,
+  isDelivery: boolean,
 ): EnqueueAnswer {
   const world = readWorld(tx, worldId);
   if (world === undefined || world.status === 'deleted') return { answer: 'not_found' };
   if (world.status === 'archived') return { answer: 'world.archived' };
-  if (world.lastItem - world.cursor >= tx.limits.inboxMax) {
+  if (!isDelivery && world.lastItem - world.cursor >= tx.limits.inboxMax) {
     const known = dedupeKey === undefined ? undefined : findKey(tx, world.w, dedupeKey, digest);
     if (known === undefined) return { answer: 'full' };
   }
-  const added = addItem(tx, world, { item, digest, dedupeKey });
+  const added = addItem(tx, world, { item, digest, dedupeKey, isDelivery });
   return added.answer === 'conflict' ? { answer: 'conflict', seq: added.seq } : added;
 }
 
-/** @returns how many items went. A dedupe key outlives its item: a producer may still repeat itself. */
-export function trimInbox(tx: Tx, worldId: string, olderThanMs: number): number {
+/**
+ * Consumed items go after the grace period. A dedupe key outlives its item: a client's until nobody repeats itself any
+ * more, that of a delivery until its row is gone or, where it came from outside, for good.
+ */
+export function trimInbox(
+  tx: Tx,
+  worldId: string,
+  graceMs: number,
+  dedupeTtlMs: number,
+): { readonly answer: 'ok'; readonly items: number; readonly keys: number } {
   const world = readWorld(tx, worldId);
-  if (world === undefined) return 0;
-  const range = [
-    rowId(world.w, 0),
-    rowId(world.w, world.cursor),
-    tx.nowNs - BigInt(Math.round(olderThanMs)) * 1_000_000n,
-  ] as const;
-  const kept = tx.sql.run(
-    'UPDATE inbox SET item = NULL WHERE id BETWEEN ? AND ? AND enqueued_at <= ? AND dedupe_key IS NOT NULL AND item IS NOT NULL',
-    ...range,
+  if (world === undefined) return { answer: 'ok', items: 0, keys: 0 };
+  const { w } = world;
+  const consumed = [rowId(w, 0), rowId(w, world.cursor)] as const;
+  const ms = (value: number) => tx.nowNs - BigInt(Math.round(value)) * 1_000_000n;
+  const items = tx.sql.run(
+    'UPDATE inbox SET item = NULL WHERE id BETWEEN ? AND ? AND enqueued_at <= ? AND item IS NOT NULL',
+    ...consumed,
+    ms(graceMs),
   );
-  return (
-    kept +
-    tx.sql.run('DELETE FROM inbox WHERE id BETWEEN ? AND ? AND enqueued_at <= ? AND dedupe_key IS NULL', ...range)
+  tx.sql.run('DELETE FROM inbox WHERE id BETWEEN ? AND ? AND item IS NULL AND dedupe_key IS NULL', ...consumed);
+  const keys = tx.sql.run(
+    `DELETE FROM inbox WHERE id BETWEEN ? AND ? AND enqueued_at <= ? AND item IS NULL AND (delivery = 0 OR (
+       emission_seq IS NOT NULL
+       AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.w = inbox.w AND outbox.emission_seq = inbox.emission_seq)
+       AND NOT EXISTS (SELECT 1 FROM timers WHERE timers.w = inbox.w AND timers.emission_seq = inbox.emission_seq)))`,
+    ...consumed,
+    ms(Math.max(graceMs, dedupeTtlMs)),
   );
+  return { answer: 'ok', items, keys };
 }

@@ -9,29 +9,42 @@ import { fenced, isHolder, readWorld, type Tx } from './write-tx.ts';
 
 type OkOrLost = { readonly answer: 'ok' } | { readonly answer: 'lost' };
 
+/** Rows that wait for people or hold a live claim may be many; the index has only those that are or will be visible. */
+const OPEN = `done_key IS NULL AND visible_at < ${LAST_NS} AND visible_at <= ?
+  AND (? IS NULL OR kind IN (SELECT value FROM json_each(?)))`;
+
+const CLAIMED = 'emission_seq, intent_hash, kind, request, attempt, started';
+
+const OF_ONE = `SELECT w, ? AS world_id, ${CLAIMED} FROM outbox INDEXED BY outbox_open
+  WHERE w = ? AND ${OPEN} ORDER BY emission_seq LIMIT ?`;
+
+/** Worlds take turns: the first row of each before the second of any. */
+const OF_ALL = `SELECT open.w, world_id, ${CLAIMED} FROM (
+    SELECT w, ${CLAIMED}, row_number() OVER (PARTITION BY w ORDER BY emission_seq) AS turn
+    FROM outbox INDEXED BY outbox_open WHERE ${OPEN}
+  ) AS open JOIN worlds ON worlds.w = open.w ORDER BY turn, world_id LIMIT ?`;
+
 export function claim(
   tx: Tx,
-  worldId: string,
+  worldId: string | undefined,
   kinds: readonly string[] | undefined,
   executor: string,
   limit: number,
   visibilityMs: number,
 ): readonly OutboxRow[] {
-  const world = readWorld(tx, worldId);
-  if (world === undefined) return [];
-  const open = tx.sql.all(
-    // Rows that wait for people or hold a live claim may be many; the index has only those that are or will be visible.
-    `SELECT emission_seq, intent_hash, kind, request, attempt, started FROM outbox INDEXED BY outbox_open
-     WHERE w = ? AND done_key IS NULL AND visible_at < ${LAST_NS} AND visible_at <= ?
-       AND (? IS NULL OR kind IN (SELECT value FROM json_each(?)))
-     ORDER BY emission_seq LIMIT ?`,
-    world.w,
+  const open = [
     tx.nowNs,
-    ...(kinds === undefined ? [null, null] : [1, JSON.stringify(kinds)]),
+    ...(kinds === undefined ? ([null, null] as const) : ([1, JSON.stringify(kinds)] as const)),
     Math.max(0, limit),
-  );
+  ] as const;
+  const world = worldId === undefined ? undefined : readWorld(tx, worldId);
+  if (worldId !== undefined && world === undefined) return [];
+  const rows =
+    world === undefined || worldId === undefined
+      ? tx.sql.all(OF_ALL, ...open)
+      : tx.sql.all(OF_ONE, worldId, world.w, ...open);
   const visibleAtNs = laterNs(tx.nowNs, visibilityMs);
-  return open.map((row) => {
+  return rows.map((row) => {
     const token = new Uint8Array(randomBytes(16));
     const attempt = Number(row.attempt) + 1;
     tx.sql.run(
@@ -41,11 +54,11 @@ export function claim(
       token,
       attempt,
       visibleAtNs,
-      world.w,
+      row.w ?? null,
       row.emission_seq ?? null,
     );
     return {
-      worldId,
+      worldId: row.world_id as string,
       emissionSeq: Number(row.emission_seq),
       intentHash: row.intent_hash as Uint8Array,
       kind: row.kind as string,
@@ -115,12 +128,13 @@ export function complete(
   item: Uint8Array,
   digest: Uint8Array,
 ): Exclude<CompleteAnswer, { readonly answer: 'unavailable' }> {
+  if (digest.length !== 32 || item.length === 0 || item.length > tx.limits.objectBytesMax) return { answer: 'invalid' };
   const world = readWorld(tx, worldId);
   if (world === undefined || world.status === 'archived' || world.status === 'deleted') return { answer: 'lost' };
   const row = tx.sql.get('SELECT token, attempt FROM outbox WHERE w = ? AND emission_seq = ?', world.w, emissionSeq);
   if (!(row?.token instanceof Uint8Array) || !bytesEqual(row.token, token)) return { answer: 'lost' };
   const dedupeKey = `r:${emissionSeq}:${Number(row.attempt)}`;
-  const added = addItem(tx, world, { item, digest, dedupeKey });
+  const added = addItem(tx, world, { item, digest, dedupeKey, isDelivery: true, emissionSeq });
   if (added.answer === 'conflict') return { answer: 'conflict' };
   tx.failpoints?.reach('store.done', 'outbox.complete');
   tx.sql.run('UPDATE outbox SET done_key = ? WHERE w = ? AND emission_seq = ?', dedupeKey, world.w, emissionSeq);

@@ -18,10 +18,10 @@ export function fire(tx: Tx, worldId: string, emissionSeq: number): { readonly a
   const dedupeKey = `t:${emissionSeq}:${offer}`;
   const said = { kind: 'timer', emission_seq: emissionSeq };
   const item = encode({ ...said, dedupe_key: dedupeKey, enqueued_at_ns: tx.nowNs });
-  addItem(tx, world, { item, digest: hashOf(said), dedupeKey });
+  addItem(tx, world, { item, digest: hashOf(said), dedupeKey, isDelivery: true, emissionSeq });
   tx.sql.run(
     'UPDATE timers SET due = ?, offers = ? WHERE w = ? AND emission_seq = ?',
-    tx.nowNs + FIRE_AGAIN_NS,
+    clampNs(tx.nowNs + FIRE_AGAIN_NS),
     offer,
     world.w,
     emissionSeq,

@@ -1,27 +1,130 @@
-import type { AcquireAnswer, Batch, Fenced, WorldSpec, WorldStatus } from '@worldline/ports';
-import { seqBytes } from './inbox-seq.ts';
-import { laterNs } from './instant.ts';
+import { hashOf } from '@worldline/canon';
+import type {
+  Batch,
+  CreateAnswer,
+  Fenced,
+  ForkAnswer,
+  ForkSpec,
+  WorldSpec,
+  WorldStatus,
+} from '@worldline/ports';
+import { clampNs } from './instant.ts';
 import { appendBatches, areDense } from './write-commit.ts';
 import { fenced, isHolder, readWorld, type Tx } from './write-tx.ts';
 
-export function createWorld(tx: Tx, spec: WorldSpec, batches: readonly Batch[]): { readonly answer: 'ok' | 'exists' } {
-  if (!areDense(batches, 0)) throw new TypeError('the batches of a new world are dense from 0');
+type Answered<T> = Exclude<T, { readonly answer: 'unavailable' }>;
+
+export function createWorld(tx: Tx, spec: WorldSpec, batches: readonly Batch[]): Answered<CreateAnswer> {
+  if (spec.worldId === '' || spec.configHash.length !== 32)
+    return { answer: 'invalid', reason: 'spec' };
+  if (!areDense(batches, 0)) return { answer: 'invalid', reason: 'batches' };
+  if (readWorld(tx, spec.worldId) !== undefined) return { answer: 'exists' };
+  for (const { index } of batches) {
+    for (const place of [index?.snapshot, index?.baseline])
+      if (place !== undefined && !hasObject(tx, place.ref)) return { answer: 'invalid', reason: 'snapshot' };
+  }
   // The creator wrote the genesis batch under epoch 1; the first lease gets 2 (L1).
-  const added = tx.sql.run(
-    `INSERT INTO worlds (world_id, universe_id, status, height, chain, batches, inbox_cursor, inbox_last, internal_pending,
-       epoch, config_hash, keys, created_at, notify)
-     VALUES (?, ?, 'active', 0, zeroblob(32), 0, 0, 0, 0, 1, ?, ?, ?, 0) ON CONFLICT DO NOTHING`,
-    spec.worldId,
-    spec.universeId,
-    spec.configHash,
-    spec.keys ?? null,
-    tx.nowNs,
-  );
-  if (added === 0) return { answer: 'exists' };
+  insertWorld(tx, spec, { status: 'active', epoch: 1, height: 0, chain: new Uint8Array(32) });
   const world = readWorld(tx, spec.worldId);
   if (world === undefined) throw new Error('a row that was just inserted is gone');
   appendBatches(tx, world, batches, undefined);
   return { answer: 'ok' };
+}
+
+/** `journal.md` §10, step 2. */
+export function forkWorld(tx: Tx, source: string, height: number, spec: ForkSpec): Answered<ForkAnswer> {
+  const { sql } = tx;
+  const parent = sql.get('SELECT w, universe_id, status, config_hash FROM worlds WHERE world_id = ?', source);
+  if (parent === undefined || parent.status === 'deleted') return { answer: 'not_found' };
+  const known = sql.get('SELECT parent_world, base_height, base_chain FROM worlds WHERE world_id = ?', spec.worldId);
+  if (known !== undefined) {
+    if (known.parent_world !== source || known.base_height !== height) return { answer: 'exists' };
+    return { answer: 'ok', worldId: spec.worldId, head: { height, chain: known.base_chain as Uint8Array } };
+  }
+  const snapshot = sql.get('SELECT ref, chain FROM snapshots WHERE w = ? AND height = ?', parent.w ?? null, height);
+  if (!(snapshot?.ref instanceof Uint8Array) || !(snapshot.chain instanceof Uint8Array) || !hasObject(tx, snapshot.ref))
+    return { answer: 'snapshot_missing' };
+  const { ref } = snapshot;
+  const chain = hashOf(['fork', snapshot.chain, spec.worldId]);
+  // Nobody has written to it: its first lease gets epoch 1.
+  insertWorld(
+    tx,
+    { ...spec, universeId: parent.universe_id as string, configHash: parent.config_hash as Uint8Array },
+    { status: 'forking', epoch: 0, height, chain },
+  );
+  sql.run(
+    `UPDATE worlds SET parent_world = ?, parent_ref = ?, fork_effects = ?, fork_timers = ?, baseline_height = ?,
+       baseline_ref = ? WHERE world_id = ?`,
+    source,
+    ref,
+    spec.policy.effects,
+    spec.policy.timers,
+    height,
+    ref,
+    spec.worldId,
+  );
+  const world = readWorld(tx, spec.worldId);
+  if (world === undefined) throw new Error('a row that was just inserted is gone');
+  sql.run(
+    'INSERT INTO snapshots (w, height, ref, baseline, chain) VALUES (?, ?, ?, 1, ?)',
+    world.w,
+    height,
+    ref,
+    chain,
+  );
+  return { answer: 'ok', worldId: spec.worldId, head: { height, chain } };
+}
+
+interface Start {
+  readonly status: WorldStatus;
+  readonly epoch: number;
+  readonly height: number;
+  readonly chain: Uint8Array;
+}
+
+function insertWorld(tx: Tx, spec: WorldSpec, { status, epoch, height, chain }: Start): void {
+  tx.sql.run(
+    `INSERT INTO worlds (world_id, universe_id, status, height, chain, batches, inbox_cursor, inbox_last, internal_pending,
+       epoch, config_hash, keys, created_at, notify, base_height, base_chain, labels, desired_worker)
+     VALUES (?, ?, ?, ?, ?, 0, 0, 0, 0, ?, ?, ?, ?, 0, ?, ?, ?, ?)`,
+    spec.worldId,
+    spec.universeId,
+    status,
+    height,
+    chain,
+    epoch,
+    spec.configHash,
+    spec.keys ?? null,
+    tx.nowNs,
+    height,
+    chain,
+    JSON.stringify(spec.labels ?? {}),
+    spec.desiredWorker ?? null,
+  );
+}
+
+function hasObject(tx: Tx, hash: Uint8Array): boolean {
+  return tx.sql.get('SELECT 1 FROM objects WHERE hash = ?', hash) !== undefined;
+}
+
+/** Compares and sets. */
+export function setKeys(
+  tx: Tx,
+  worldId: string,
+  epoch: number,
+  expected: Uint8Array | undefined,
+  keys: Uint8Array,
+): { readonly answer: 'ok' | 'conflict' } | Fenced {
+  const world = readWorld(tx, worldId);
+  if (!isHolder(tx, world, epoch)) return fenced(world);
+  const changed = tx.sql.run(
+    'UPDATE worlds SET keys = ? WHERE w = ? AND (keys IS ? OR keys = ?)',
+    keys,
+    world.w,
+    expected ?? null,
+    keys,
+  );
+  return { answer: changed === 1 ? 'ok' : 'conflict' };
 }
 
 export function setStatus(
@@ -34,67 +137,28 @@ export function setStatus(
   return { answer: changed === 1 ? 'ok' : 'conflict' };
 }
 
-export function acquireLease(
+/** `hosting.md` §9. Whoever holds the world keeps it until its lease ends. */
+export function placeWorld(
   tx: Tx,
   worldId: string,
-  worker: string,
-  ttlMs: number,
-  dead: string | undefined,
-): AcquireAnswer {
-  const world = readWorld(tx, worldId);
-  if (world === undefined) return { answer: 'not_found' };
-  if (world.status !== 'active' && world.status !== 'forking') return { answer: 'status', status: world.status };
-  const { holder } = world;
-  if (holder !== undefined && world.expiresAtNs > tx.nowNs && holder !== worker && holder !== dead) {
-    return { answer: 'held', holder, expiresAtNs: world.expiresAtNs, storeNowNs: tx.nowNs };
-  }
-  const epoch = world.epoch + 1;
-  const expiresAtNs = laterNs(tx.nowNs, ttlMs);
-  tx.sql.run(
-    'UPDATE worlds SET epoch = ?, holder = ?, expires_at = ? WHERE w = ?',
-    epoch,
-    worker,
-    expiresAtNs,
-    world.w,
+  worker: string | undefined,
+): { readonly answer: 'ok' | 'not_found' } {
+  const changed = tx.sql.run(
+    "UPDATE worlds SET desired_worker = ? WHERE world_id = ? AND status <> 'deleted'",
+    worker ?? null,
+    worldId,
   );
-  // Claims made by commits die with the lease that made them; rows already done keep the key they were done under.
-  tx.sql.run(
-    `UPDATE outbox SET executor = NULL, token = NULL, claim_epoch = NULL, visible_at = 0
-     WHERE w = ? AND claim_epoch IS NOT NULL AND done_key IS NULL`,
-    world.w,
-  );
-  return {
-    answer: 'ok',
-    epoch,
-    expiresAtNs,
-    storeNowNs: tx.nowNs,
-    head: { height: world.height, chain: world.chain },
-    cursor: seqBytes(world.cursor),
-  };
+  return { answer: changed === 1 ? 'ok' : 'not_found' };
 }
 
-export function renewLease(
+export function maintainWorld(
   tx: Tx,
   worldId: string,
-  worker: string,
   epoch: number,
-  ttlMs: number,
-): { readonly answer: 'ok'; readonly expiresAtNs: bigint; readonly storeNowNs: bigint } | Fenced {
-  const world = readWorld(tx, worldId);
-  if (!isHolder(tx, world, epoch) || world.holder !== worker) return fenced(world);
-  const expiresAtNs = laterNs(tx.nowNs, ttlMs);
-  tx.sql.run('UPDATE worlds SET expires_at = ? WHERE w = ?', expiresAtNs, world.w);
-  return { answer: 'ok', expiresAtNs, storeNowNs: tx.nowNs };
-}
-
-export function releaseLease(
-  tx: Tx,
-  worldId: string,
-  worker: string,
-  epoch: number,
+  atNs: bigint | undefined,
 ): { readonly answer: 'ok' } | Fenced {
   const world = readWorld(tx, worldId);
-  if (world?.epoch !== epoch || (world.holder !== undefined && world.holder !== worker)) return fenced(world);
-  tx.sql.run('UPDATE worlds SET holder = NULL, expires_at = NULL WHERE w = ?', world.w);
+  if (!isHolder(tx, world, epoch)) return fenced(world);
+  tx.sql.run('UPDATE worlds SET maintain_at = ? WHERE w = ?', atNs === undefined ? null : clampNs(atNs), world.w);
   return { answer: 'ok' };
 }

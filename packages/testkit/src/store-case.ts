@@ -1,6 +1,7 @@
 import { deepStrictEqual, strictEqual } from 'node:assert';
 import { concatBytes, sha256, toHex, utf8 } from '@worldline/canon';
 import type {
+  AcquireAnswer,
   Batch,
   CommitAnswer,
   CommitOptions,
@@ -64,6 +65,15 @@ export class StoreTest {
 
   advanceSeconds(seconds: number): void {
     this.clock.advance(BigInt(seconds) * SECOND_NS);
+  }
+
+  /** A world that was made otherwise, under a lease just acquired. */
+  adopt(worldId: string, lease: AcquireAnswer): WorldUnderTest {
+    if (lease.answer !== 'ok') throw new Error(`acquire: ${lease.answer}`);
+    const world = new WorldUnderTest(this, worldId);
+    world.epoch = lease.epoch;
+    world.head = lease.head;
+    return world;
   }
 
   /** A world with one genesis entry, held by worker `w1`. */

@@ -1,5 +1,6 @@
+import { rejects } from 'node:assert';
 import { compareBytes, utf8 } from '@worldline/canon';
-import { answers, answersWith, hash, type StoreCase, same } from './store-case.ts';
+import { answers, answersWith, emitted, hash, type StoreCase, same, timer } from './store-case.ts';
 
 const NONE = new Uint8Array(0);
 const item = (text: string) => [utf8(text), hash(text)] as const;
@@ -174,18 +175,18 @@ export const INBOX_CASES: readonly StoreCase[] = [
       const c = await world.enqueue('c');
       await world.commit({ inboxCursor: b });
       t.advanceSeconds(5);
-      await answers(t.store.inbox.trim(world.worldId, 10_000), 1);
+      await answers(t.store.inbox.trim(world.worldId, { graceMs: 10_000 }), { answer: 'ok', items: 1, keys: 0 });
       same(
         (await t.store.inbox.read(world.worldId, NONE, 10)).map((found) => found.seq),
         [b, c],
       );
-      await answers(t.store.inbox.trim(world.worldId, 0), 1);
+      await answers(t.store.inbox.trim(world.worldId, { graceMs: 0 }), { answer: 'ok', items: 1, keys: 0 });
       same(
         (await t.store.inbox.read(world.worldId, NONE, 10)).map((found) => found.seq),
         [c],
       );
-      await answers(t.store.inbox.trim(world.worldId, 0), 0);
-      await answers(t.store.inbox.trim('unknown', 0), 0);
+      await answers(t.store.inbox.trim(world.worldId, { graceMs: 0 }), { answer: 'ok', items: 0, keys: 0 });
+      await answers(t.store.inbox.trim('unknown', { graceMs: 0 }), { answer: 'ok', items: 0, keys: 0 });
       await answersWith(t.store.inbox.applied(world.worldId, a), { done: true });
     },
   },
@@ -195,7 +196,7 @@ export const INBOX_CASES: readonly StoreCase[] = [
       const world = await t.world();
       const seq = await world.enqueue('a', 'k');
       await world.commit({ inboxCursor: seq });
-      await answers(t.store.inbox.trim(world.worldId, 0), 1);
+      await answers(t.store.inbox.trim(world.worldId, { graceMs: 0 }), { answer: 'ok', items: 1, keys: 0 });
       await answers(t.store.inbox.read(world.worldId, NONE, 10), []);
       await answers(t.store.inbox.enqueue(world.worldId, ...item('a'), 'k'), {
         answer: 'duplicate',
@@ -211,7 +212,7 @@ export const INBOX_CASES: readonly StoreCase[] = [
       const world = await t.world();
       const a = await world.enqueue('a');
       await world.commit({ inboxCursor: a });
-      await t.store.inbox.trim(world.worldId, 0);
+      await t.store.inbox.trim(world.worldId, { graceMs: 0 });
       t.store = await t.harness.reopen();
       same(compareBytes(await world.enqueue('b'), a) > 0, true);
     },
@@ -226,6 +227,165 @@ export const INBOX_CASES: readonly StoreCase[] = [
         (await t.store.inbox.read(world.worldId, NONE, 100)).map((found) => found.dedupeKey),
         keys,
       );
+    },
+  },
+  {
+    name: '§7 receipts, timers and messages are taken by a full inbox; a client is told to wait',
+    options: { inboxMax: 2 },
+    async run(t) {
+      const world = await t.world();
+      await world.enqueue('a');
+      await world.enqueue('b');
+      await answers(t.store.inbox.enqueue(world.worldId, ...item('c')), { answer: 'full' });
+      await answersWith(t.store.inbox.enqueue(world.worldId, ...item('c'), 'fabric:a/1', { isDelivery: true }), {
+        answer: 'ok',
+      });
+      await answers(t.store.inbox.enqueue(world.worldId, ...item('d'), 'd', { isDelivery: false }), { answer: 'full' });
+      same((await t.store.inbox.read(world.worldId, NONE, 10)).length, 3);
+    },
+  },
+  {
+    name: '§4.1 inbox.trim forgets a key after its time, and then a late duplicate is a new item (F16)',
+    async run(t) {
+      const world = await t.world();
+      const seq = await world.enqueue('a', 'k');
+      await world.commit({ inboxCursor: seq });
+      t.advanceSeconds(10);
+      await answers(t.store.inbox.trim(world.worldId, { graceMs: 0, dedupeTtlMs: 10_001 }), {
+        answer: 'ok',
+        items: 1,
+        keys: 0,
+      });
+      await answersWith(t.store.inbox.enqueue(world.worldId, ...item('a'), 'k'), { answer: 'duplicate', seq });
+      await answers(t.store.inbox.trim(world.worldId, { graceMs: 0, dedupeTtlMs: 10_000 }), {
+        answer: 'ok',
+        items: 0,
+        keys: 1,
+      });
+      same(compareBytes(await world.enqueue('a', 'k'), seq) > 0, true);
+      await answersWith(t.store.inbox.applied(world.worldId, seq), { done: true });
+    },
+  },
+  {
+    name: '§4.1 inbox.trim keeps a key at least as long as its item',
+    async run(t) {
+      const world = await t.world();
+      const seq = await world.enqueue('a', 'k');
+      await world.commit({ inboxCursor: seq });
+      await answers(t.store.inbox.trim(world.worldId, { graceMs: 1_000, dedupeTtlMs: 0 }), {
+        answer: 'ok',
+        items: 0,
+        keys: 0,
+      });
+      await answersWith(t.store.inbox.enqueue(world.worldId, ...item('a'), 'k'), { answer: 'duplicate', seq });
+    },
+  },
+  {
+    name: '§4.1 inbox.trim never touches an unread item or its key, however old',
+    async run(t) {
+      const world = await t.world();
+      await world.enqueue('a', 'k');
+      t.advanceSeconds(1_000_000);
+      await answers(t.store.inbox.trim(world.worldId, { graceMs: 0, dedupeTtlMs: 0 }), {
+        answer: 'ok',
+        items: 0,
+        keys: 0,
+      });
+      await answersWith(t.store.inbox.enqueue(world.worldId, ...item('a'), 'k'), { answer: 'duplicate' });
+      same((await t.store.inbox.read(world.worldId, NONE, 10)).length, 1);
+    },
+  },
+  {
+    name: '§4.1 the key of a delivery from outside is kept as long as the world lives',
+    async run(t) {
+      const world = await t.world();
+      const added = await t.store.inbox.enqueue(world.worldId, ...item('m'), 'fabric:a/1', { isDelivery: true });
+      same(added.answer, 'ok');
+      await world.commit({ inboxCursor: added.answer === 'ok' ? added.seq : NONE });
+      t.advanceSeconds(1_000_000);
+      await answers(t.store.inbox.trim(world.worldId, { graceMs: 0, dedupeTtlMs: 0 }), {
+        answer: 'ok',
+        items: 1,
+        keys: 0,
+      });
+      await answersWith(t.store.inbox.enqueue(world.worldId, ...item('m'), 'fabric:a/1', { isDelivery: true }), {
+        answer: 'duplicate',
+      });
+    },
+  },
+  {
+    name: '§4.1 the keys of receipts and timer offers are kept as long as their rows can send them again, and then go',
+    async run(t) {
+      const world = await t.world();
+      await world.commit({ emitted: [emitted(1)], timers: [timer(2, 0n)] });
+      const row = await world.claimOne();
+      await t.store.outbox.complete(world.worldId, 1, row.token, ...item('receipt'));
+      await t.store.timers.fire(world.worldId, 2);
+      const items = await t.store.inbox.read(world.worldId, NONE, 10);
+      same(
+        items.map((found) => found.dedupeKey),
+        ['r:1:1', 't:2:1'],
+      );
+      for (const { seq } of items) await world.commit({ inboxCursor: seq });
+      const trim = () => t.store.inbox.trim(world.worldId, { graceMs: 0, dedupeTtlMs: 0 });
+      await answers(trim(), { answer: 'ok', items: 2, keys: 0 });
+      await answers(t.store.outbox.complete(world.worldId, 1, row.token, ...item('receipt')), { answer: 'duplicate' });
+      await world.commit({ settled: [1] });
+      await answers(trim(), { answer: 'ok', items: 0, keys: 1 });
+      await answers(t.store.outbox.complete(world.worldId, 1, row.token, ...item('receipt')), { answer: 'lost' });
+      await world.commit({ settled: [2] });
+      await answers(trim(), { answer: 'ok', items: 0, keys: 1 });
+      await answers(trim(), { answer: 'ok', items: 0, keys: 0 });
+    },
+  },
+  {
+    name: 'a digest of another length than 32 bytes is a bug of the caller',
+    async run(t) {
+      const world = await t.world();
+      await rejects(t.store.inbox.enqueue(world.worldId, utf8('a'), new Uint8Array(31)), TypeError);
+      await answers(t.store.inbox.read(world.worldId, NONE, 10), []);
+    },
+  },
+  {
+    name: '§4.2 no item becomes visible at or below one already seen, with many producers and a reader that goes on (I5)',
+    async run(t) {
+      const world = await t.world();
+      const other = await t.harness.another();
+      const PRODUCERS = 6;
+      const EACH = 20;
+      let producing = PRODUCERS;
+      const producer = async (p: number) => {
+        const store = p % 2 === 0 ? t.store : other;
+        for (let i = 0; i < EACH; i++)
+          await answersWith(store.inbox.enqueue(world.worldId, ...item(`${p}/${i}`), `${p}/${i}`), { answer: 'ok' });
+        producing--;
+      };
+      const seen: string[] = [];
+      let cursor: Uint8Array = NONE;
+      const reader = async () => {
+        for (;;) {
+          const isLast = producing === 0;
+          const items = await other.inbox.read(world.worldId, cursor, 7);
+          for (const found of items) {
+            same(compareBytes(found.seq, cursor) > 0, true);
+            cursor = found.seq;
+            seen.push(found.dedupeKey ?? '');
+          }
+          // What is read is consumed at once: nothing may appear behind the cursor of a commit either.
+          if (items.length > 0) await world.commit({ inboxCursor: cursor });
+          else if (isLast) return;
+        }
+      };
+      await Promise.all([reader(), ...Array.from({ length: PRODUCERS }, (_, p) => producer(p))]);
+      same(seen.length, PRODUCERS * EACH);
+      same(new Set(seen).size, PRODUCERS * EACH);
+      for (let p = 0; p < PRODUCERS; p++) {
+        same(
+          seen.filter((key) => key.startsWith(`${p}/`)),
+          Array.from({ length: EACH }, (_, i) => `${p}/${i}`),
+        );
+      }
+      await answers(t.store.inbox.read(world.worldId, cursor, 1), []);
     },
   },
 ];

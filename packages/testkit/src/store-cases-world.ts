@@ -1,5 +1,5 @@
-import { rejects } from 'node:assert';
-import type { WorldStatus } from '@worldline/ports';
+import { utf8 } from '@worldline/canon';
+import type { Batch, WorldSpec, WorldStatus } from '@worldline/ports';
 import { answers, answersWith, emitted, hash, makeBatch, type StoreCase, same, TTL_MS, timer } from './store-case.ts';
 
 const NONE = new Uint8Array(0);
@@ -17,6 +17,8 @@ export const WORLD_CASES: readonly StoreCase[] = [
         universeId: 'u',
         status: 'active',
         head: { height: 2, chain: genesis.chain },
+        base: { height: 0, chain: new Uint8Array(32) },
+        labels: {},
         activeBaseline: { height: 0, ref: NONE },
         inboxCursor: NONE,
         internalPending: false,
@@ -38,6 +40,7 @@ export const WORLD_CASES: readonly StoreCase[] = [
         { height: 1, chain: genesis.chain },
         { index: { snapshot: { height: 1, ref: hash('s') }, baseline: { height: 1, ref: hash('s') } } },
       );
+      await store.cas.put(utf8('s'));
       await answers(store.world.create(spec('a'), [genesis, baseline]), { answer: 'ok' });
       await answersWith(store.world.get('a'), { activeBaseline: { height: 1, ref: hash('s') }, notify: 1 });
       await answers(store.world.snapshots('a'), [{ height: 1, ref: hash('s'), baseline: true }]);
@@ -65,10 +68,21 @@ export const WORLD_CASES: readonly StoreCase[] = [
     },
   },
   {
-    name: 'world.create with batches that leave a gap is a bug of the caller, and nothing is created',
+    name: '§4.1 world.create with a gap, no id, a malformed hash, or a snapshot that is not stored is invalid, and creates nothing',
     async run({ store }) {
-      await rejects(store.world.create(spec('a'), [makeBatch({ height: 1, chain: new Uint8Array(32) })]), TypeError);
-      await answers(store.world.get('a'), undefined);
+      const head = { height: 0, chain: new Uint8Array(32) };
+      const ref = hash('a snapshot that nobody stored');
+      const invalid = async (reason: string, more: Partial<WorldSpec>, batches: readonly Batch[]) => {
+        await answers(store.world.create({ ...spec('a'), ...more }, batches), { answer: 'invalid', reason });
+        await answers(store.world.get('a'), undefined);
+      };
+      await invalid('batches', {}, [makeBatch({ ...head, height: 1 })]);
+      await invalid('batches', {}, [makeBatch(head), makeBatch(head)]);
+      await invalid('spec', { configHash: new Uint8Array(31) }, []);
+      await invalid('spec', { worldId: '' }, []);
+      await invalid('snapshot', {}, [makeBatch(head, { index: { snapshot: { height: 1, ref } } })]);
+      await invalid('snapshot', {}, [makeBatch(head, { index: { baseline: { height: 1, ref } } })]);
+      await answers(store.world.create(spec('a'), []), { answer: 'ok' });
     },
   },
   {

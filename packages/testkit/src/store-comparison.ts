@@ -229,7 +229,7 @@ class ScriptRun {
       case 'enqueue':
         return store.inbox.enqueue(worldId, utf8(step.text), hash(step.text), step.key);
       case 'trim':
-        return store.inbox.trim(worldId, step.ms);
+        return store.inbox.trim(worldId, { graceMs: step.ms, dedupeTtlMs: step.ms * 2 });
       case 'claim': {
         const rows = await store.outbox.claim(worldId, step.kinds, 'x', step.limit, step.ms);
         for (const row of rows) this.#remember(row);
