@@ -71,7 +71,7 @@ export type {
   Trigger,
 } from './node.ts';
 export { AIR_VERSION } from './node-manifest.ts';
-export { type DefKind, DEF_KINDS } from './node-parse.ts';
+export { DEF_KINDS, type DefKind } from './node-parse.ts';
 export {
   type CompiledPatch,
   type CompileOptions,

@@ -4,8 +4,8 @@ import { SECTION_KINDS } from './load-resolve.ts';
 import { defaultsBlock, type ManifestParts, manifestParts } from './manifest-parts.ts';
 import { members } from './node-json.ts';
 import { SECTIONS } from './node-manifest.ts';
-import { blockHash } from './patch-apply.ts';
 import type { DefKind } from './node-parse.ts';
+import { blockHash } from './patch-apply.ts';
 
 /** The smallest patch document that leads from one manifest to another (`packs.md` §7, step 5). */
 

@@ -9,8 +9,8 @@ import {
   summaryToJson,
 } from '../src/index.ts';
 import {
-  add,
   type Authored,
+  add,
   chain,
   manifestOf as manifestOfNodes,
   NAT,

@@ -136,7 +136,8 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
         const given = keys === undefined ? spec : { ...spec, keys: compact(keys) };
         return hinting(spec.worldId, write('world.create', given, batches.map(compactBatch)));
       },
-      fork: (source, height, spec) => hinting(spec.worldId, write('world.fork', source, height, { ...spec, keys: spec.keys && compact(spec.keys) })),
+      fork: (source, height, spec) =>
+        hinting(spec.worldId, write('world.fork', source, height, { ...spec, keys: spec.keys && compact(spec.keys) })),
       get: (worldId) => read(() => reader.world(worldId)),
       list: () => read(() => reader.worlds()),
       setStatus: (worldId, from, to) => hinting(worldId, write('world.setStatus', worldId, from, to)),

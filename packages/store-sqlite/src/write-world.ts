@@ -1,13 +1,5 @@
 import { hashOf } from '@worldline/canon';
-import type {
-  Batch,
-  CreateAnswer,
-  Fenced,
-  ForkAnswer,
-  ForkSpec,
-  WorldSpec,
-  WorldStatus,
-} from '@worldline/ports';
+import type { Batch, CreateAnswer, Fenced, ForkAnswer, ForkSpec, WorldSpec, WorldStatus } from '@worldline/ports';
 import { clampNs } from './instant.ts';
 import { appendBatches, areDense } from './write-commit.ts';
 import { fenced, isHolder, readWorld, type Tx } from './write-tx.ts';
@@ -15,8 +7,7 @@ import { fenced, isHolder, readWorld, type Tx } from './write-tx.ts';
 type Answered<T> = Exclude<T, { readonly answer: 'unavailable' }>;
 
 export function createWorld(tx: Tx, spec: WorldSpec, batches: readonly Batch[]): Answered<CreateAnswer> {
-  if (spec.worldId === '' || spec.configHash.length !== 32)
-    return { answer: 'invalid', reason: 'spec' };
+  if (spec.worldId === '' || spec.configHash.length !== 32) return { answer: 'invalid', reason: 'spec' };
   if (!areDense(batches, 0)) return { answer: 'invalid', reason: 'batches' };
   if (readWorld(tx, spec.worldId) !== undefined) return { answer: 'exists' };
   for (const { index } of batches) {

@@ -63,8 +63,7 @@ export function memoryWorlds(universe: Universe): Store['world'] {
     create: (spec, batches) =>
       universe.run('world.create', spec.worldId, (): CreateAnswer => {
         checkBatches(batches);
-        if (spec.worldId === '' || spec.configHash.length !== 32)
-          return { answer: 'invalid', reason: 'spec' };
+        if (spec.worldId === '' || spec.configHash.length !== 32) return { answer: 'invalid', reason: 'spec' };
         if (!areDense(batches, 0)) return { answer: 'invalid', reason: 'batches' };
         if (worlds.has(spec.worldId)) return { answer: 'exists' };
         if (isMissing(batches)) return { answer: 'invalid', reason: 'snapshot' };

@@ -2,6 +2,8 @@ import { ok } from 'node:assert';
 import { sha256, utf8 } from '@worldline/canon';
 import { answers, hash, type StoreCase, same } from './store-case.ts';
 
+const HOUR_MS = 3_600_000;
+const HOUR_NS = 3_600_000_000_000n;
 const SMALL = utf8('a small object');
 const LARGE = new Uint8Array(100_000).map((_, i) => i * 7);
 
@@ -121,6 +123,58 @@ export const CAS_CASES: readonly StoreCase[] = [
       const view = buffer.subarray(100, 110);
       await answers(store.cas.put(view), { answer: 'ok', hash: sha256(view) });
       await answers(store.cas.get(sha256(view)), { answer: 'ok', bytes: view });
+    },
+  },
+  {
+    name: '§4.1 cas.delete takes an object at its age, not one ns before; repeated it is not_found (I15)',
+    async run({ store, clock }) {
+      for (const bytes of [SMALL, LARGE]) {
+        await store.cas.put(bytes);
+        const of = sha256(bytes);
+        clock.advance(2n * HOUR_NS - 1n);
+        await answers(store.cas.delete(of, 2 * HOUR_MS), { answer: 'young' });
+        await answers(store.cas.get(of), { answer: 'ok', bytes });
+        clock.advance(1n);
+        await answers(store.cas.delete(of, 2 * HOUR_MS), { answer: 'ok' });
+        await answers(store.cas.get(of), { answer: 'not_found' });
+        await answers(store.cas.has(of), false);
+        await answers(store.cas.delete(of, 2 * HOUR_MS), { answer: 'not_found' });
+      }
+    },
+  },
+  {
+    name: 'journal.md §12 a put of an object that was deleted creates it again',
+    async run({ store, clock }) {
+      for (const bytes of [SMALL, LARGE]) {
+        await store.cas.put(bytes);
+        clock.advance(2n * HOUR_NS);
+        const [deleted] = await Promise.all([
+          store.cas.delete(sha256(bytes), 2 * HOUR_MS),
+          store.cas.put(bytes),
+          store.cas.put(bytes),
+        ]);
+        same(deleted, { answer: 'ok' });
+        await answers(store.cas.get(sha256(bytes)), { answer: 'ok', bytes });
+      }
+    },
+  },
+  {
+    name: 'journal.md §12 a put of an object that is there makes it young again: a collector that marked before cannot take it (I15)',
+    async run(t) {
+      const world = await t.world();
+      for (const [i, bytes] of [SMALL, LARGE].entries()) {
+        await t.store.cas.put(bytes);
+        t.clock.advance(3n * HOUR_NS);
+        const renewedAtNs = t.clock.wallNs();
+        if (i === 0) await t.store.cas.put(bytes);
+        else {
+          await world.acquire('w1');
+          await world.commit({}, { objects: [{ hash: sha256(bytes), bytes }] });
+        }
+        t.clock.advance(HOUR_NS);
+        await answers(t.store.cas.delete(sha256(bytes), 2 * HOUR_MS), { answer: 'young' });
+        await answers(t.store.cas.stat(sha256(bytes)), { size: bytes.length, storedAtNs: renewedAtNs });
+      }
     },
   },
 ];

@@ -476,4 +476,66 @@ export const OUTBOX_CASES: readonly StoreCase[] = [
       await world.commit({ settled: [1], emitted: [emitted(3)] });
     },
   },
+  {
+    name: '§4.1 claims without a world come from all of them, which take turns, each oldest first (I16)',
+    async run(t) {
+      const a = await t.world();
+      const b = await t.world();
+      await b.commit({ emitted: [8, 2, 5, 9].map((seq) => emitted(seq)) });
+      await a.commit({ emitted: [7, 3].map((seq) => emitted(seq)) });
+      const claim = async (limit: number) =>
+        (await t.store.outbox.claim(undefined, undefined, 'x', limit, 1_000)).map((row) => [
+          row.worldId,
+          row.emissionSeq,
+        ]);
+      same(await claim(3), [
+        [a.worldId, 3],
+        [b.worldId, 2],
+        [a.worldId, 7],
+      ]);
+      same(await claim(10), [
+        [b.worldId, 5],
+        [b.worldId, 8],
+        [b.worldId, 9],
+      ]);
+      same(await claim(10), []);
+    },
+  },
+  {
+    name: '§4.1 claims without a world name kinds too, respect live claims, and are completed in their own world',
+    async run(t) {
+      const a = await t.world();
+      const b = await t.world();
+      await a.commit({ emitted: [emitted(1, 'x'), emitted(2, 'y')] });
+      await b.commit({ emitted: [emitted(1, 'y')] });
+      const taken = await b.claimOne();
+      const rows = await t.store.outbox.claim(undefined, ['y'], 'x', 10, 1_000);
+      same(
+        rows.map((row) => [row.worldId, row.emissionSeq, row.attempt]),
+        [[a.worldId, 2, 1]],
+      );
+      await answersWith(t.store.outbox.complete(a.worldId, 2, rows[0]!.token, ...receipt('r')), { answer: 'ok' });
+      await answers(t.store.outbox.complete(b.worldId, 1, rows[0]!.token, ...receipt('r')), { answer: 'lost' });
+      await answersWith(t.store.outbox.complete(b.worldId, 1, taken.token, ...receipt('r')), { answer: 'ok' });
+    },
+  },
+  {
+    name: '§4.1 outbox.complete with no item, a digest of another length or one above the limit is invalid and changes nothing',
+    options: { objectBytesMax: 100 },
+    async run(t) {
+      const world = await t.world();
+      await world.commit({ emitted: [emitted(1)] });
+      const { token } = await world.claimOne();
+      for (const [item, digest] of [
+        [NONE, hash('r')],
+        [new Uint8Array(101), hash('r')],
+        [utf8('r'), new Uint8Array(31)],
+      ] as const) {
+        await answers(t.store.outbox.complete(world.worldId, 1, token, item, digest), { answer: 'invalid' });
+      }
+      await answers(t.store.inbox.read(world.worldId, NONE, 10), []);
+      same((await only(t, world))?.done, false);
+      await answersWith(t.store.outbox.complete(world.worldId, 1, token, ...receipt('r')), { answer: 'ok' });
+    },
+  },
 ];

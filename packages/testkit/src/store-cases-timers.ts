@@ -1,5 +1,5 @@
-import { encode, hashOf } from '@worldline/canon';
-import { answers, type StoreCase, same, TTL_MS, timer } from './store-case.ts';
+import { compareBytes, encode, hashOf } from '@worldline/canon';
+import { answers, hash, type StoreCase, same, TTL_MS, timer } from './store-case.ts';
 
 const NONE = new Uint8Array(0);
 const seqs = (rows: readonly { readonly emissionSeq: number }[]) => rows.map((row) => row.emissionSeq);
@@ -143,6 +143,40 @@ export const TIMER_CASES: readonly StoreCase[] = [
       const world = await t.world();
       await world.commit({ timers: [timer(1, 2n ** 64n - 1n), timer(2, 2n ** 63n)] });
       await answers(t.store.timers.due(world.worldId, 10), { rows: [], nextDueWallNs: 2n ** 63n - 1n });
+    },
+  },
+  {
+    name: '§4.1 timers.due without a world gives those of all, by instant, then world, then intent hash',
+    async run(t) {
+      const now = t.clock.wallNs();
+      const a = await t.world();
+      const b = await t.world();
+      await b.commit({ timers: [timer(1, now - 5n, 'y'), timer(2, now, 'z'), timer(3, now + 9n)] });
+      await a.commit({ timers: [timer(1, now, 'q'), timer(2, now, 'p'), timer(3, now - 5n, 'x'), timer(4, now + 7n)] });
+      const [p, q] = ['p', 'q'].map((name) => [hash(name), name] as const).sort(([x], [y]) => compareBytes(x, y));
+      const due = await t.store.timers.due(undefined, 10);
+      same(
+        due.rows.map((row) => [row.worldId, row.intentHash]),
+        [
+          [a.worldId, hash('x')],
+          [b.worldId, hash('y')],
+          [a.worldId, p![0]],
+          [a.worldId, q![0]],
+          [b.worldId, hash('z')],
+        ],
+      );
+      same(due.nextDueWallNs, now + 7n);
+      same((await t.store.timers.due(undefined, 2)).rows, due.rows.slice(0, 2));
+    },
+  },
+  {
+    name: '§2 timers.due without a world leaves out worlds that take no items any more',
+    async run(t) {
+      const world = await t.world();
+      await world.commit({ timers: [timer(1, 0n), timer(2, 2n ** 62n)] });
+      same((await t.store.timers.due(undefined, 10)).rows.length, 1);
+      await t.store.world.setStatus(world.worldId, 'active', 'archived');
+      await answers(t.store.timers.due(undefined, 10), { rows: [] });
     },
   },
 ];

@@ -2,9 +2,12 @@ import { type MakeStore, type StoreCase, StoreTest } from './store-case.ts';
 import { CAS_CASES } from './store-cases-cas.ts';
 import { CHECKPOINT_CASES } from './store-cases-checkpoints.ts';
 import { COMMIT_CASES } from './store-cases-commit.ts';
+import { FORK_CASES } from './store-cases-fork.ts';
 import { INBOX_CASES } from './store-cases-inbox.ts';
+import { JOURNAL_CASES } from './store-cases-journal.ts';
 import { OUTBOX_CASES } from './store-cases-outbox.ts';
 import { TIMER_CASES } from './store-cases-timers.ts';
+import { WAKE_CASES } from './store-cases-wake.ts';
 import { WORLD_CASES } from './store-cases-world.ts';
 
 /** Every case of the storage contract (`hosting.md` §14), by area. One list for all engines. */
@@ -13,9 +16,12 @@ export const STORE_CASES: Readonly<Record<string, readonly StoreCase[]>> = {
   'worlds and leases (§4.1, §6)': WORLD_CASES,
   'commit and journal (§4.1)': COMMIT_CASES,
   'checkpoints (§4.1)': CHECKPOINT_CASES,
+  'journal (§4.1, journal.md §8)': JOURNAL_CASES,
   'inbox (§4.1, §4.2, §5)': INBOX_CASES,
   'outbox (§4.1)': OUTBOX_CASES,
   'timers (§4.1)': TIMER_CASES,
+  'forks (§4.1, journal.md §10)': FORK_CASES,
+  'wake and placement (§4.1, §9)': WAKE_CASES,
 };
 
 /** The parts of a test framework that the suite needs. */
