@@ -3,10 +3,10 @@ import { hashText } from '@worldline/canon';
 import type { WorldIdentity } from '@worldline/host';
 import { decodeBatchBody, decodeRecord, type JournalRecord, type Kernel } from '@worldline/kernel';
 import type { SnapshotRow, Store, StoredBatch, WorldRow } from '@worldline/ports';
+import type { Entry } from '@worldline/summary';
 import type { Context } from './context.ts';
 import { stop, stopWith } from './failure.ts';
 import type { Meta } from './output.ts';
-import type { Entry } from './record-view.ts';
 
 /**
  * A world as it stands in its store, for commands that only read.

@@ -1,8 +1,8 @@
 import type { Json } from '@worldline/air';
 import { hashText, toHex } from '@worldline/canon';
 import { type Instance, type Kernel, type PlanEnded, type PlanStarted, STEP_STATE_NAMES } from '@worldline/kernel';
+import { untypedJson } from '@worldline/summary';
 import type { Data } from './output.ts';
-import { untypedJson } from './record-view.ts';
 
 /** Runs of plans as `/api/plans` shows them (`host.md` §8.3). */
 

@@ -2,13 +2,12 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { toHex } from '@worldline/canon';
 import { ensureKeys, verifyJournal } from '@worldline/host';
-import { renderRecord } from '@worldline/summary';
+import { type Entry, recordJson, renderRecord, type Types } from '@worldline/summary';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import { stop, stopWith } from '../failure.ts';
 import { counted, type Data, printable, toJson } from '../output.ts';
 import { Reader, reading } from '../reader.ts';
-import { type Entry, recordJson, type Types } from '../record-view.ts';
 import { didYouMean } from '../suggest.ts';
 
 const KINDS = [

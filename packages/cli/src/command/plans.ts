@@ -1,15 +1,16 @@
-import { createInterface } from 'node:readline/promises';
 import { isJsonObject, type Json, memberNames } from '@worldline/air';
 import { decode } from '@worldline/canon';
 import type { Given, PlanStartRequest } from '@worldline/host';
 import type { PlanEnded } from '@worldline/kernel';
+import { typedJson } from '@worldline/summary';
 import { ingressId, operator, type Settled, submitting } from '../access.ts';
+import { confirm } from '../confirm.ts';
 import type { Context } from '../context.ts';
 import { stop } from '../failure.ts';
 import { readJson } from '../input.ts';
 import { type Data, printable, table } from '../output.ts';
 import { Reader, reading, requireIdentity } from '../reader.ts';
-import { brief, typedJson } from '../record-view.ts';
+import { brief } from '../record-view.ts';
 import { endedRun, liveRun, type RunView, runJson, stepStates, waitText } from '../run-view.ts';
 
 export interface StartFlags {
@@ -188,16 +189,12 @@ export async function cancelPlan(
   id: number,
   flags: { readonly reason: string; readonly yes?: boolean },
 ): Promise<void> {
-  if (flags.yes !== true) {
-    if (process.stdin.isTTY !== true || ctx.out.json)
-      stop('invalid_request', 'cancelling a run cannot be undone', { hint: 'confirm with --yes' });
-    const prompt = createInterface({ input: process.stdin, output: process.stderr });
-    const typed = await prompt.question(`Cancel plan ${id}? Requests already sent are not taken back. [y/N] `, {
-      signal: ctx.interrupted,
-    });
-    prompt.close();
-    if (!/^y(es)?$/i.test(typed.trim())) stop('invalid_request', 'not confirmed; nothing was cancelled');
-  }
+  if (flags.yes !== true)
+    await confirm(
+      ctx,
+      `Cancel plan ${id}? Requests already sent are not taken back.`,
+      'cancelling a run cannot be undone',
+    );
   await submitting(ctx, async (access) => {
     const reader = await Reader.over(access.store, (await requireIdentity(ctx)).world_id);
     // The kernel knows live runs only; whether this one ever was is for the journal to say.
