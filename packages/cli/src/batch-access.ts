@@ -20,8 +20,22 @@ export class BatchAccess implements Access {
     this.#running = running;
   }
 
-  static async open(ctx: Context, store: Store, identity: WorldIdentity): Promise<BatchAccess> {
-    return new BatchAccess(ctx, await openRunning(ctx, store, identity, 'batch', noticeLogger(ctx)));
+  static async open(
+    ctx: Context,
+    store: Store,
+    identity: WorldIdentity,
+    how: { readonly holdEffects?: boolean } = {},
+  ): Promise<BatchAccess> {
+    return new BatchAccess(ctx, await openRunning(ctx, store, identity, 'batch', noticeLogger(ctx), how));
+  }
+
+  /** Runs `use`, lets effects go that were held until then, and comes to rest. */
+  async act<T>(use: (world: World) => Promise<T>): Promise<T> {
+    const { world } = this.#running;
+    const result = await use(world);
+    world.releaseEffects();
+    await this.#rest(world);
+    return result;
   }
 
   async submit(submission: Submission, wait: WaitFor): Promise<Submitted> {

@@ -41,6 +41,8 @@ const CODES: Readonly<Record<string, ExitCode>> = {
   'approval.decided': EXIT.conflict,
   'fabric.schema_mismatch': EXIT.conflict,
   'config.conflict': EXIT.conflict,
+  'effect.deferred': EXIT.conflict,
+  'effect.in_flight': EXIT.conflict,
   'world.locked': EXIT.conflict,
   'world.archived': EXIT.conflict,
   timeout: EXIT.timeout,

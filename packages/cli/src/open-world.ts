@@ -3,6 +3,7 @@ import {
   inspectLock,
   isDeadWorker,
   type LockState,
+  type OpenWorldOptions,
   openWorld,
   Redactor,
   removeLock,
@@ -24,6 +25,8 @@ export interface RunningWorld {
   close(options?: { readonly graceMs?: number; readonly hurry?: AbortSignal }): Promise<void>;
 }
 
+export type OpenHow = Pick<OpenWorldOptions, 'strictAdapters' | 'strictSecrets' | 'holdEffects'>;
+
 /**
  * Takes lease and lock and opens the world.
  *
@@ -35,7 +38,7 @@ export async function openRunning(
   identity: WorldIdentity,
   mode: 'daemon' | 'batch',
   log: Logger,
-  strict: { readonly adapters?: boolean | undefined; readonly secrets?: boolean | undefined } = {},
+  how: OpenHow = {},
 ): Promise<RunningWorld> {
   const folder = await ctx.folder();
   const config = await ctx.config();
@@ -65,8 +68,9 @@ export async function openRunning(
     env: ctx.worldEnv,
     secretsDir: folder.secrets,
     redactor,
-    strictAdapters: strict.adapters,
-    strictSecrets: strict.secrets,
+    strictAdapters: how.strictAdapters,
+    strictSecrets: how.strictSecrets,
+    holdEffects: how.holdEffects,
   });
   if (!opened.ok) {
     if (opened.failure.code !== 'world.locked' || before.state !== 'alive') return stopWith(opened.failure);

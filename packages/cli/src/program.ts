@@ -234,6 +234,9 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
       run(async (ctx) => (await import('./command/approvals.ts')).decideApproval(ctx, intent, decision, flags)),
     );
 
+  effectCommands(root, run);
+  configCommands(root, run);
+
   const journal = group(root, 'journal', 'everything that happened');
   journal
     .command('head')
@@ -349,6 +352,82 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .action(async (hash: string) => run(async (ctx) => (await import('./command/blob.ts')).statBlob(ctx, hash)));
 
   return root;
+}
+
+type Act = (action: (ctx: Context) => Promise<void>) => Promise<void>;
+
+function effectCommands(root: Command, run: Act): void {
+  const effects = group(root, 'effects', 'what the world wants from outside');
+  effects
+    .command('ls')
+    .summary('list pending effects')
+    .description(
+      'Lists the effects that have no receipt yet, oldest first: open ones wait for their turn, deferred ones for their time or for a decision.',
+    )
+    .option('--kind <kind>', 'only this effect kind, http.request')
+    .addOption(new Option('--status <status>', 'only these').choices(['open', 'in_flight', 'deferred']))
+    .addHelpText('after', examples('effects ls', 'effects ls --kind http.request --status open --json'))
+    .action(async (flags) => run(async (ctx) => (await import('./command/effects.ts')).listEffects(ctx, flags)));
+  effects
+    .command('get')
+    .summary('show one effect')
+    .description('Shows one effect with its params, and its receipt when it has one.')
+    .argument('<intent>', 'intent hash; its beginning is enough')
+    .addHelpText('after', examples('effects get sha256:3f2a…'))
+    .action(async (intent: string) =>
+      run(async (ctx) => (await import('./command/effects.ts')).getEffect(ctx, intent)),
+    );
+  effects
+    .command('retry')
+    .summary('perform an open effect again')
+    .description('Performs an open effect now. One that is being performed is left alone.')
+    .argument('<intent>', 'intent hash; its beginning is enough')
+    .addHelpText('after', examples('effects retry sha256:3f2a…'))
+    .action(async (intent: string) =>
+      run(async (ctx) => (await import('./command/effects.ts')).retryEffect(ctx, intent)),
+    );
+  effects
+    .command('receipt')
+    .summary('answer an effect by hand')
+    .description(
+      'Gives an effect its receipt by hand, as when its outcome was found out some other way. The plan goes on with it; the journal names its adapter "manual.…".',
+    )
+    .argument('<intent>', 'intent hash; its beginning is enough')
+    .addOption(new Option('--status <status>', 'how it went').choices(['ok', 'error', 'timeout']).makeOptionMandatory())
+    .option('--payload <json>', 'what the effect answered, of its receipt schema: JSON, @file or @-')
+    .option('--error-code <code>', 'with error and timeout: what a plan can branch on')
+    .option('--error-message <text>', 'with --error-code: for people')
+    .addHelpText(
+      'after',
+      examples(
+        'effects receipt sha256:3f2a… --status ok --payload @answer.json',
+        'effects receipt sha256:3f2a… --status error --error-code payment.declined --error-message "card expired"',
+      ),
+    )
+    .action(async (intent: string, flags) =>
+      run(async (ctx) => (await import('./command/effects.ts')).injectReceipt(ctx, intent, flags)),
+    );
+}
+
+function configCommands(root: Command, run: Act): void {
+  const config = group(root, 'config', 'settings that are part of the world and journaled with it');
+  config
+    .command('get')
+    .summary('show the settings in force')
+    .description(
+      'Shows the world configuration in force, and where the "world" settings of worldline.host.json differ from it.',
+    )
+    .addHelpText('after', examples('config get', 'config get --json'))
+    .action(async () => run(async (ctx) => (await import('./command/config.ts')).getConfig(ctx)));
+  config
+    .command('apply')
+    .summary('put the folder’s settings into force')
+    .description(
+      'Puts the "world" settings of worldline.host.json into force, from the next input on. The change is journaled.',
+    )
+    .option('-y, --yes', 'do not ask')
+    .addHelpText('after', examples('config apply', 'config apply --yes --json'))
+    .action(async (flags) => run(async (ctx) => (await import('./command/config.ts')).applyConfig(ctx, flags)));
 }
 
 function checkCommand(command: Command, run: (action: (ctx: Context) => Promise<void>) => Promise<void>): void {

@@ -17,6 +17,7 @@ export {
 } from './config.ts';
 export { type CreatedWorld, type CreateWorldOptions, createWorld } from './create.ts';
 export { type HostEvent, retryPauseMs } from './dispatcher.ts';
+export { type EffectState, type EffectView, effectView, effectViews, type Progress } from './effects.ts';
 export { type Answer, type HostFailure, refuse } from './failure.ts';
 export { readIdentity, type WorldFolder, type WorldIdentity, worldFolder, writeIdentity } from './folder.ts';
 export { uuidv7 } from './ids.ts';
@@ -65,6 +66,7 @@ export {
 } from './requests.ts';
 export { objectSource, restoreKernel } from './restore.ts';
 export { Redactor, SecretResolver, type SecretSources } from './secrets.ts';
+export { type SettledEffect, settledEffects } from './settled-effect.ts';
 export { SIGNING_GROUP_MAX, type SignedReceipt, signReceipts, type UnsignedReceipt } from './signer.ts';
 export { entropyPool } from './stamps.ts';
 export { isReservedAdapter, ReceiptVerifier, type TrustedKey, verifyReceipt } from './verifier.ts';
@@ -80,3 +82,4 @@ export {
   type WorldState,
   type WorldStatus,
 } from './world.ts';
+export { type ConfigDifference, configDifferences, configJson, readConfigJson, sameConfig } from './world-config.ts';

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { Catalog } from '@worldline/air';
 import { bytesEqual, ok, toHex } from '@worldline/canon';
-import type { AcquireAnswer, Clock, EffectAdapter, Failpoints, GuardedHttp, Logger, Store } from '@worldline/ports';
 import { dueWallNs, type EmittedRow, type Kernel, type TimerRow, timerDueNs } from '@worldline/kernel';
+import type { AcquireAnswer, Clock, EffectAdapter, Failpoints, GuardedHttp, Logger, Store } from '@worldline/ports';
 import { ApprovalTracker } from './approvals.ts';
 import { adapterBlobs } from './blobs.ts';
 import { systemClock } from './clock.ts';
@@ -16,13 +15,14 @@ import { isSkewed, LEASE_TIMES, Lease, type LeaseTimes } from './lease.ts';
 import { silentLogger } from './log.ts';
 import { Loop } from './loop.ts';
 import { useNativeSha256 } from './native-hash.ts';
+import { pinnedCatalog } from './pinned-catalog.ts';
 import { AdapterRegistry } from './registry.ts';
 import { isCorruption, restoreKernel } from './restore.ts';
 import { Redactor, SecretResolver } from './secrets.ts';
 import { Stamper } from './stamps.ts';
 import { TimerIndex } from './timers.ts';
 import { ReceiptVerifier } from './verifier.ts';
-import { missingAdapters, pinnedCatalog, World } from './world.ts';
+import { missingAdapters, World } from './world.ts';
 
 export interface OpenWorldOptions {
   readonly store: Store;
@@ -54,6 +54,8 @@ export interface OpenWorldOptions {
   readonly strictAdapters?: boolean | undefined;
   /** A secret that cannot be resolved is fatal. */
   readonly strictSecrets?: boolean | undefined;
+  /** Effects that are open already wait for `releaseEffects`, so that something can be done about one before. */
+  readonly holdEffects?: boolean | undefined;
   /** Shared with whoever resolves `http.credentials`; default: a new one. */
   readonly redactor?: Redactor | undefined;
   /** For tests of crashes: failpoints of the loop and the dispatcher. */
@@ -277,7 +279,7 @@ async function run(
       message: `an adapter did not start: ${error instanceof Error ? error.message : String(error)}`,
     });
   }
-  world.begin({ loop, dispatcher, inbox });
+  world.begin({ loop, dispatcher, inbox }, options.holdEffects === true);
   return ok(world);
 }
 

@@ -1,6 +1,13 @@
 import type { Catalog } from '@worldline/air';
-import { hashText, ok, toHex } from '@worldline/canon';
-import type { Applied, Emission, Ingress, Kernel } from '@worldline/kernel';
+import { bytesEqual, hashText, ok, sha256, toHex } from '@worldline/canon';
+import {
+  type Applied,
+  type Emission,
+  encodeConfig,
+  type Ingress,
+  type Kernel,
+  type WorldConfig,
+} from '@worldline/kernel';
 import type { Clock, EffectAdapter, EffectOutcome, Failpoints, Head, Logger, Store } from '@worldline/ports';
 import {
   APPROVAL_KIND,
@@ -13,6 +20,7 @@ import {
 import { answerOf, type IngressAnswer } from './batch-answer.ts';
 import type { HostConfig } from './config.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { type EffectView, effectView, effectViews, type Progress } from './effects.ts';
 import { type Answer, type HostFailure, refuse } from './failure.ts';
 import { uuidv7 } from './ids.ts';
 import { encodeInboxItem, type InboxIngress } from './inbox-item.ts';
@@ -22,6 +30,7 @@ import type { Lease } from './lease.ts';
 import { type Loop, lockedFailure } from './loop.ts';
 import type { LoopInput } from './loop-input.ts';
 import { type ManifestChangeRequest, prepareManifestChange } from './manifest-change.ts';
+import { pinnedCatalog } from './pinned-catalog.ts';
 import { type AdapterRegistry, DISPATCHER_ID } from './registry.ts';
 import {
   type CancelRequest,
@@ -35,6 +44,7 @@ import {
   prepareManualReceipt,
   preparePlanStart,
 } from './requests.ts';
+import { type SettledEffect, settledEffects } from './settled-effect.ts';
 import type { UnsignedReceipt } from './signer.ts';
 
 /**
@@ -159,7 +169,7 @@ export class World {
   }
 
   /** Connects the loop and sets everything going; called once, by `openWorld`. */
-  begin(machinery: WorldMachinery): void {
+  begin(machinery: WorldMachinery, holdEffects = false): void {
     this.#machinery = machinery;
     const { loop, inbox } = machinery;
     this.#parts.lease.start(
@@ -178,9 +188,14 @@ export class World {
       this.#parts.approvals.rebuild(loop.kernel.pending(), (planId) => loop.kernel.instance(planId) !== undefined),
     );
     machinery.dispatcher.mayHaveUnclaimed = true;
-    void this.#claim();
+    if (!holdEffects) void this.#claim();
     inbox.poll();
     loop.schedule();
+  }
+
+  /** Begins to perform the effects that were open when the world was opened with `holdEffects`. */
+  releaseEffects(): void {
+    void this.#claim();
   }
 
   get state(): WorldState {
@@ -546,7 +561,8 @@ export class World {
     if (toHex(emission.intentHash) !== toHex(request.intentHash)) {
       return refuse('receipt.intent_mismatch', `emission ${emission.emissionSeq} has another intent`);
     }
-    const prepared = prepareManualReceipt(pinnedCatalog(kernel, emission), emission, request);
+    const adapterId = request.adapterId ?? this.#parts.registry.find(emission.kind)?.id;
+    const prepared = prepareManualReceipt(pinnedCatalog(kernel, emission), emission, { ...request, adapterId });
     if (!prepared.ok) return prepared;
     const applied = await new Promise<Applied | HostFailure>((resolve) => {
       this.#machinery.loop.deliver({
@@ -557,6 +573,92 @@ export class World {
       });
     });
     return 'code' in applied ? { ok: false, failure: applied } : this.#answer(applied);
+  }
+
+  /** Pending effects, oldest first, with what becomes of them here. */
+  effects(): Promise<readonly EffectView[]> {
+    return this.read((kernel) => effectViews(kernel, this.#progress));
+  }
+
+  readonly #progress: Progress = ({ emissionSeq }) => {
+    const flight = this.#machinery.dispatcher.stateOf(emissionSeq);
+    return flight && { state: flight.state === 'queued' ? 'open' : flight.state, attempt: flight.attempt };
+  };
+
+  /** The newest effect of this intent that has its receipt, if it is among the newest `entriesMax` records. */
+  async settledEffect(intentHash: Uint8Array, entriesMax: number): Promise<Answer<SettledEffect | undefined>> {
+    const isWanted = (hash: Uint8Array) => bytesEqual(hash, intentHash);
+    const found = await settledEffects(this.#parts.store, this.worldId, isWanted, { max: 1, entriesMax });
+    return found.ok ? ok(found.value[0]) : found;
+  }
+
+  /**
+   * Performs an open effect now, when nobody works on it.
+   *
+   * @returns `not_found`, `effect.in_flight` or `effect.deferred`.
+   */
+  async retryEffect(intentHash: Uint8Array): Promise<Answer<void>> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return { ok: false, failure: refusal };
+    const { kernel } = this.#machinery.loop;
+    const emission = kernel.emissionOfIntent(intentHash);
+    if (emission === undefined) return refuse('not_found', `no effect ${hashText(intentHash)} is open`);
+    const { state } = effectView(kernel, emission, this.#progress);
+    if (state === 'in_flight')
+      return refuse('effect.in_flight', 'this effect is being performed', { hint: 'Wait for its receipt.' });
+    if (state === 'deferred') {
+      return refuse('effect.deferred', 'this effect is not performed: it ends at its time or by a decision', {
+        hint: emission.class === 'timer' ? 'It fires when it is due.' : 'Decide it.',
+      });
+    }
+    if (!this.#machinery.dispatcher.isHeld(emission.emissionSeq)) {
+      clearTimeout(this.#claimTimer);
+      await this.#claim();
+    }
+    return ok(undefined);
+  }
+
+  // Configuration
+
+  /**
+   * Replaces the world configuration (`kernel.md` §15), journaled.
+   *
+   * @param expectedHash - of the configuration that the change was made against.
+   * @returns the hash of the one that holds now; `config.conflict`, or the kernel's reason.
+   */
+  async applyConfig(config: WorldConfig, expectedHash: Uint8Array): Promise<Answer<{ readonly configHash: string }>> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return { ok: false, failure: refusal };
+    const bytes = encodeConfig(config);
+    const configHash = sha256(bytes);
+    const stored = await this.#parts.store.cas.put(bytes, configHash);
+    if (stored.answer !== 'ok')
+      return refuse('host_error', `the store did not take the configuration: ${stored.answer}`);
+    const { loop } = this.#machinery;
+    return new Promise((resolve) => {
+      const done = (applied: Applied | HostFailure) => {
+        if ('code' in applied) resolve({ ok: false, failure: applied });
+        else if (applied.outcome.kind === 'rejected') resolve(refuse(applied.outcome.code, applied.outcome.message));
+        else resolve(ok({ configHash: hashText(configHash) }));
+      };
+      if (loop.isStopped) {
+        done(this.#failure ?? lockedFailure('the world has stopped'));
+        return;
+      }
+      // Between batches, so that nothing comes between the comparison and the change.
+      loop.whenQuiet(() => {
+        const active = loop.kernel.configHash;
+        if (!bytesEqual(active, expectedHash)) {
+          resolve(refuse('config.conflict', `the configuration in force is ${hashText(active)}`, CONFIG_HINT));
+        } else if (bytesEqual(active, configHash)) resolve(ok({ configHash: hashText(configHash) }));
+        else {
+          loop.applyNow(
+            { ingress: { kind: 'control', command: 'config', configHash }, onDurable: done, onDropped: done },
+            [],
+          );
+        }
+      });
+    });
   }
 
   // Snapshots
@@ -764,19 +866,12 @@ export class World {
   }
 }
 
+const CONFIG_HINT = { hint: 'Read it again and make the change against that one.' };
+
 /** `snapshot` and `baseline`. */
 const SNAPSHOT_ENTRIES = 2;
 
 const SETTLED_BEFORE: Submitted = { state: 'settled_before', duplicate: true };
-
-/** Definitions that the emission's origin pins; those of the live manifest when every origin has ended. */
-export function pinnedCatalog(kernel: Kernel, emission: Emission): Catalog {
-  for (const origin of [emission.origin, ...emission.waiters.map((w) => w.origin)]) {
-    const instance = origin.origin_kind === 'plan' ? kernel.instance(origin.plan_id) : undefined;
-    if (instance !== undefined) return kernel.catalogFor(instance.manifestHash);
-  }
-  return kernel.catalog;
-}
 
 /** Effect kinds of a manifest that nobody here performs; timers are the loop's own. */
 export function missingAdapters(

@@ -5,7 +5,9 @@ import { ok } from '@worldline/canon';
 import { type Answer, refuse, type World } from '@worldline/host';
 import type { Logger } from '@worldline/ports';
 import { chooseAddress, SHORT_FOLDER } from './address.ts';
+import { configEndpoints } from './config.ts';
 import { readDaemonFile, removeDaemonFile, writeDaemonFile } from './daemon-file.ts';
+import { effectEndpoints } from './effects.ts';
 import { generalEndpoints } from './general.ts';
 import { ApiServer } from './http-server.ts';
 
@@ -46,6 +48,8 @@ export async function startControlServer(options: ControlServerOptions): Promise
         startedAtNs: BigInt(options.startedAt.getTime()) * 1_000_000n,
         onShutdown: options.onShutdown,
       }),
+      ...effectEndpoints(world),
+      ...configEndpoints(world),
     ],
     refusal: () => world.refusal,
     identity: { name: options.identity, scopes: ['admin'] },

@@ -69,9 +69,12 @@ export function parseBody(bytes: Uint8Array, contentType: string | undefined): A
  */
 export class Members {
   readonly #object: { readonly [key: string]: Json | undefined };
+  readonly #at: readonly string[];
   #problem: ReturnType<typeof refuse> | undefined;
 
-  constructor(body: Json | undefined, known: readonly string[]) {
+  /** @param at - path of the object from the body's root. */
+  constructor(body: Json | undefined, known: readonly string[], at: readonly string[] = []) {
+    this.#at = at;
     if (body === undefined) this.#object = {};
     else if (isJsonObject(body)) this.#object = body;
     else {
@@ -91,7 +94,10 @@ export class Members {
   }
 
   #refuse(key: string, message: string, hint?: string): void {
-    this.#problem ??= refuse('invalid_request', message, { path: [key], ...(hint === undefined ? {} : { hint }) });
+    this.#problem ??= refuse('invalid_request', message, {
+      path: [...this.#at, key],
+      ...(hint === undefined ? {} : { hint }),
+    });
   }
 
   has(key: string): boolean {
@@ -113,6 +119,14 @@ export class Members {
     return this.has(key) ? this.text(key) : undefined;
   }
 
+  optionalFlag(key: string): boolean | undefined {
+    if (!this.has(key)) return undefined;
+    const value = this.#object[key];
+    if (typeof value === 'boolean') return value;
+    this.#refuse(key, `"${key}" must be true or false`);
+    return undefined;
+  }
+
   choice<T extends string>(key: string, choices: readonly T[]): T {
     const value = this.text(key);
     const found = choices.find((choice) => choice === value);
@@ -130,7 +144,7 @@ export class Members {
     return undefined;
   }
 
-  /** An object, for `use` to read on. */
+  /** An object with members of its own. */
   optionalObject(key: string, known: readonly string[]): Members | undefined {
     if (!this.has(key)) return undefined;
     const value = this.#object[key]!;
@@ -138,6 +152,6 @@ export class Members {
       this.#refuse(key, `"${key}" must be an object`);
       return undefined;
     }
-    return new Members(value, known);
+    return new Members(value, known, [...this.#at, key]);
   }
 }

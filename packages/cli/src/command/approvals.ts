@@ -5,6 +5,7 @@ import type { EffectIntent } from '@worldline/kernel';
 import { operator, submitting } from '../access.ts';
 import type { Context } from '../context.ts';
 import { stop } from '../failure.ts';
+import { ambiguous, intentDigits } from '../intent-text.ts';
 import { type Data, printable, table, toJson } from '../output.ts';
 import { type Reader, reading } from '../reader.ts';
 import { intentPrefix } from '../run-view.ts';
@@ -169,18 +170,16 @@ function intentView(intent: EffectIntent, emissionSeq: number): ApprovalView {
 
 /** The approval that a hash, or the beginning of one, names; pending ones first. */
 async function findRow(reader: Reader, text: string): Promise<Row> {
-  const digits = text.replace(/^sha256:/, '').replace(/…$/, '');
-  if (!/^[0-9a-f]{4,64}$/.test(digits) && parseHashText(text) === undefined) {
-    stop('invalid_request', `"${text.slice(0, 80)}" is not an intent hash`, {
-      hint: 'it is "sha256:" and at least four hex digits in lower case; "worldline approvals ls" shows them',
-    });
-  }
+  const digits = intentDigits(text, 'worldline approvals ls');
   const matches = (rows: readonly Row[]) => rows.filter((row) => toHex(row.intentHash).startsWith(digits));
   const pending = matches(await pendingRows(reader));
   const found = pending.length > 0 ? pending : matches(await decidedRows(reader));
   const distinct = new Map(found.map((row) => [toHex(row.intentHash), row]));
   if (distinct.size > 1)
-    stop('invalid_request', `${distinct.size} approvals begin with ${text}`, { hint: 'give more digits' });
+    ambiguous(
+      text,
+      [...distinct.values()].map((row) => `${hashText(row.intentHash)}  ${row.subject}`),
+    );
   return (
     [...distinct.values()][0] ??
     stop('not_found', `there is no approval ${text}`, { hint: '"worldline approvals ls --all" shows them' })

@@ -42,7 +42,7 @@ export async function run(ctx: Context, flags: RunFlags): Promise<void> {
   await writing(ctx, async ({ store, identity }) => {
     if ((await runningWorld(ctx, store, identity)) === 'daemon') return await alreadyRunning(ctx, flags, identity);
     await tellDifferences(ctx, store, identity, log);
-    const strict = { adapters: flags.strictAdapters, secrets: flags.strictSecrets };
+    const strict = { strictAdapters: flags.strictAdapters, strictSecrets: flags.strictSecrets };
     const opened = await openRunning(ctx, store, identity, flags.batch === true ? 'batch' : 'daemon', log, strict);
     if (flags.batch === true) await batch(ctx, opened, flags, store);
     else await daemon(ctx, opened, log);
@@ -63,7 +63,7 @@ async function tellDifferences(ctx: Context, store: Store, identity: WorldIdenti
   const config = await ctx.config();
   if (!bytesEqual(sha256(encodeConfig(config.world)), reader.row.configHash)) {
     log.warn(
-      'the "world" settings of worldline.host.json are not those that this world was created with; the journaled ones hold',
+      'the "world" settings of worldline.host.json are not those in force; "worldline config get" shows the differences, "worldline config apply" journals them',
     );
   }
   const manifest = folderManifest(ctx);

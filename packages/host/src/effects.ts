@@ -1,0 +1,41 @@
+import type { Catalog } from '@worldline/air';
+import { dueWallNs, type Emission, type Kernel, timerDueNs } from '@worldline/kernel';
+import { APPROVAL_KIND } from './approvals.ts';
+import { pinnedCatalog } from './pinned-catalog.ts';
+
+/** Pending effects as operators see them (`host.md` §8.3). */
+
+/** `open`: nobody works on it now. `deferred`: it ends by itself at its time, or when somebody decides. */
+export type EffectState = 'open' | 'in_flight' | 'deferred';
+
+export interface EffectView {
+  readonly emission: Emission;
+  /** What its params are read with: the definitions that its origin pins. */
+  readonly catalog: Catalog;
+  readonly state: EffectState;
+  /** Absent before the first one. */
+  readonly attempt: number | undefined;
+  /** When a timer is due by the wall clock. */
+  readonly dueNs: bigint | undefined;
+}
+
+/** What whoever performs effects knows of one; undefined when nothing. */
+export type Progress = (emission: Emission) => { readonly state: EffectState; readonly attempt: number } | undefined;
+
+/** Pending effects, oldest first. */
+export function effectViews(kernel: Kernel, progress: Progress): readonly EffectView[] {
+  return [...kernel.pending()].map((emission) => effectView(kernel, emission, progress));
+}
+
+export function effectView(kernel: Kernel, emission: Emission, progress: Progress): EffectView {
+  const known = emission.class === 'external' ? progress(emission) : undefined;
+  const isDeferred = emission.class === 'timer' || emission.kind === APPROVAL_KIND;
+  const now = { nowNs: kernel.lastNowNs, logicalNowNs: kernel.logicalNowNs };
+  return {
+    emission,
+    catalog: pinnedCatalog(kernel, emission),
+    state: isDeferred ? 'deferred' : (known?.state ?? 'open'),
+    attempt: known === undefined || known.attempt === 0 ? undefined : known.attempt,
+    dueNs: emission.class === 'timer' ? dueWallNs(now, timerDueNs(emission)) : undefined,
+  };
+}
