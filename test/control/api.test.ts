@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unwrap } from '@worldline/canon';
 import { silentLogger, type World } from '@worldline/host';
+import { type ControlServer, startControlServer } from '@worldline/server';
 import { afterEach, describe, expect, test } from 'vitest';
-import { approvals, Bench, fakeAdapter, gate, job, okOutcome, until } from '../../host/test/bench-world.ts';
-import { type ControlServer, startControlServer } from '../src/control-server.ts';
-import { send } from './support.ts';
+import { approvals, Bench, fakeAdapter, gate, job, okOutcome, until } from '../../packages/host/test/bench-world.ts';
+import { send } from '../../packages/server/test/support.ts';
 
 /** The endpoints of `host.md` §8.3 over the socket of a real world. */
 
