@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Catalog } from '@worldline/air';
 import { bytesEqual, ok, toHex } from '@worldline/canon';
 import { dueWallNs, type EmittedRow, type Kernel, type TimerRow, timerDueNs } from '@worldline/kernel';
 import type { AcquireAnswer, Clock, EffectAdapter, Failpoints, GuardedHttp, Logger, Store } from '@worldline/ports';
