@@ -55,12 +55,14 @@ export async function openRunning(
     redactor,
   );
   const { adapters, http } = await makeAdapters(config, ctx.root, ctx.worldEnv, (binding) => secrets.binding(binding));
+  const keys = await ensureKeys(folder.keys);
   const opened = await openWorld({
     store,
     worldId: identity.world_id,
     adapters,
     http,
-    receiptKey: (await ensureKeys(folder.keys)).receipts,
+    receiptKey: keys.receipts,
+    worldKey: keys.world,
     config,
     worker: await workerId(),
     dead: await deadHolder(store, identity.world_id, before),

@@ -66,6 +66,22 @@ export class Output {
     if (!this.options.quiet && !this.options.json) this.#streams.stderr.write(`${printable(text)}\n`);
   }
 
+  /** One line on a terminal that is written over and over while a long command runs, and is gone at its end. */
+  transient(): { show(text: string): void; end(): void } {
+    const { stderr } = this.#streams;
+    if (this.options.quiet || this.options.json || stderr.isTTY !== true) return { show() {}, end() {} };
+    let isShown = false;
+    return {
+      show(text) {
+        isShown = true;
+        stderr.write(`\r\u001b[K${printable(text)}`);
+      },
+      end() {
+        if (isShown) stderr.write('\r\u001b[K');
+      },
+    };
+  }
+
   /**
    * The answer.
    *

@@ -2,6 +2,7 @@ export { APPROVAL_KIND, type ApprovalView, approvalView, rolesFor } from './appr
 export { answerOf, type IngressAnswer } from './batch-answer.ts';
 export { adapterBlobs, SecretLeak } from './blobs.ts';
 export { firstWorldKey, nextWorldKey, signCheckpoint, WorldKeyLine } from './checkpoint-signature.ts';
+export type { CheckpointStatus } from './checkpointer.ts';
 export { systemClock } from './clock.ts';
 export {
   type AdapterPlugin,
@@ -30,8 +31,15 @@ export {
   type InboxIngress,
 } from './inbox-item.ts';
 export { batchAt, collectBatches, type DecodedBatch, decodeStoredBatch, readBatches } from './journal-read.ts';
-export { type JournalProblem, type JournalReport, type JournalVerifyOptions, verifyJournal } from './journal-verify.ts';
-export { ensureKeys, ephemeralKey, type HostKey, keyIdOf, type WorldKeys } from './keys.ts';
+export {
+  type JournalProblem,
+  type JournalReport,
+  type JournalVerifyOptions,
+  type SignatureKeys,
+  type SignatureReport,
+  verifyJournal,
+} from './journal-verify.ts';
+export { ensureKeys, ephemeralKey, type HostKey, keyIdOf, readKeys, type WorldKeys } from './keys.ts';
 export { LEASE_TIMES, type LeaseTimes } from './lease.ts';
 export {
   inspectLock,

@@ -1,20 +1,34 @@
 import { loadStored } from '@worldline/air';
 import { bytesEqual, hashText, ok, sha256, toHex } from '@worldline/canon';
 import { type JournalRecord, nextChain, ZERO_CHAIN } from '@worldline/kernel';
-import type { Store, StoredBatch } from '@worldline/ports';
+import type { Head, Store, StoredBatch, WorldRow } from '@worldline/ports';
+import { CheckpointCheck } from './checkpoint-check.ts';
+import { WorldKeyLine } from './checkpoint-signature.ts';
 import { type Answer, refuse } from './failure.ts';
-import { decodeStoredBatch, readBatches } from './journal-read.ts';
+import { decodeStoredBatch } from './journal-read.ts';
 import { useNativeSha256 } from './native-hash.ts';
-import { isUnsigned, type TrustedKey, verifyReceipt } from './verifier.ts';
+import { ReceiptCheck } from './receipt-check.ts';
+import type { TrustedKey } from './verifier.ts';
 
 export interface JournalVerifyOptions {
   readonly store: Store;
   readonly worldId: string;
-  /** Keys that receipts were signed with, to check their signatures too; absent: they are not looked at. */
-  readonly receiptKeys?: readonly Pick<TrustedKey, 'keyId' | 'alg' | 'key'>[] | undefined;
+  /** Absent: signatures are not looked at. */
+  readonly signatures?: SignatureKeys | undefined;
+  /** Called now and then with the height that was reached. */
+  readonly onProgress?: ((height: number, head: number) => void) | undefined;
+}
+
+export interface SignatureKeys {
+  /** Receipt keys of this host, which stand for every adapter it runs. */
+  readonly own: readonly Pick<TrustedKey, 'keyId' | 'alg' | 'key'>[];
+  readonly trusted: readonly TrustedKey[];
+  /** A world key that is known from elsewhere: it must be among the world's. */
+  readonly worldKey?: Uint8Array | undefined;
 }
 
 export interface JournalProblem {
+  /** Entry, or for a checkpoint its `next_seq`. */
   readonly seq: number;
   readonly code: string;
   readonly message: string;
@@ -23,32 +37,53 @@ export interface JournalProblem {
 export interface JournalReport {
   readonly entries: number;
   readonly batches: number;
+  /** The first thousand. */
+  readonly problems: readonly JournalProblem[];
+  /** How many there are beyond those listed. */
+  readonly moreProblems: number;
+  /** Absent when signatures were not looked at. */
+  readonly signatures?: SignatureReport | undefined;
+}
+
+export interface SignatureReport {
+  /** Everything before this seq is signed by the world, without a break. */
+  readonly signedToSeq: number;
+  readonly checkpoints: number;
   /** Receipts whose signature was checked and is good. */
   readonly receiptsVerified: number;
-  readonly problems: readonly JournalProblem[];
+  /** Receipts that the kernel recorded in another form than they were signed in. */
+  readonly receiptsUnverifiable: number;
 }
+
+const PAGE_ENTRIES = 4096;
+const PROBLEMS_MAX = 1000;
 
 /**
  * Checks what is stored, without running it: density, chain, framing, shapes of records, the presence of every object
- * that records name, and receipt signatures when keys are given. Takes no lease and writes nothing.
+ * that records name; with keys also that checkpoints form one line over these batches, and every signature. Reads in
+ * pieces, so a long journal needs no more memory than a short one. Takes no lease and writes nothing.
+ *
+ * @returns the report, also when there are problems: `journal.corrupt`, `object.missing`, `object.corrupt`,
+ *   `checkpoint.invalid`, `receipt.bad_signature`. Failures: `not_found`, `host_error`.
  */
 export async function verifyJournal(options: JournalVerifyOptions): Promise<Answer<JournalReport>> {
   useNativeSha256();
   const { store, worldId } = options;
   const row = await store.world.get(worldId);
   if (row === undefined) return refuse('not_found', `the store holds no world ${worldId}`);
-  const check = new Check(options);
-  const read = await readBatches(store, worldId, 0, (batch) => check.batch(batch));
-  if (!read.ok) {
-    if (read.failure.code !== 'journal.corrupt') return read;
-    check.problem(check.height, 'journal.corrupt', read.failure.message);
-  } else if (row.head.height !== check.height || !bytesEqual(row.head.chain, check.chain)) {
-    check.problem(
-      check.height,
-      'journal.corrupt',
-      `the batches end at ${check.height}, the world's head is ${row.head.height}`,
-    );
+  const check = new Check(options, row);
+  for (let next: number | undefined = 0; next !== undefined; ) {
+    const page = await store.journal.read(worldId, next, PAGE_ENTRIES);
+    if (page.answer === 'unavailable') return refuse('host_error', `the store does not answer: ${page.message}`);
+    if (page.answer === 'corrupt') {
+      check.problem(check.height, 'journal.corrupt', `the journal has a hole at ${page.where}`);
+      return ok(check.report());
+    }
+    for (const batch of page.batches) await check.batch(batch);
+    options.onProgress?.(check.height, row.head.height);
+    next = page.next;
   }
+  await check.end((await store.journal.head(worldId)) ?? row.head);
   return ok(check.report());
 }
 
@@ -56,20 +91,53 @@ class Check {
   readonly #options: JournalVerifyOptions;
   readonly #problems: JournalProblem[] = [];
   readonly #present = new Set<string>();
+  readonly #checkpoints: CheckpointCheck | undefined;
+  readonly #receipts: ReceiptCheck | undefined;
   height = 0;
   chain: Uint8Array = ZERO_CHAIN;
+  #more = 0;
   #batches = 0;
-  #verified = 0;
 
-  constructor(options: JournalVerifyOptions) {
+  constructor(options: JournalVerifyOptions, row: WorldRow) {
     this.#options = options;
+    const { store, worldId, signatures } = options;
+    if (signatures === undefined) return;
+    this.#receipts = new ReceiptCheck({
+      worldId,
+      own: signatures.own,
+      trusted: signatures.trusted,
+      object: (hash) => {
+        const answer = store.cas.getSync(hash);
+        return answer.answer === 'ok' ? answer.bytes : undefined;
+      },
+      problem: (seq, message) => this.problem(seq, 'receipt.bad_signature', message),
+    });
+    this.#checkpoints = new CheckpointCheck({
+      store,
+      worldId,
+      keys: this.#keys(row, signatures),
+      problem: ({ seq, message }) => this.problem(seq, 'checkpoint.invalid', message),
+    });
+  }
+
+  #keys(row: WorldRow, { worldKey }: SignatureKeys): WorldKeyLine | undefined {
+    if (row.keys === undefined) return undefined;
+    const line = WorldKeyLine.read(row.worldId, row.keys);
+    if (!line.ok) {
+      this.problem(0, 'checkpoint.invalid', line.failure.message);
+      return undefined;
+    }
+    if (worldKey !== undefined && !line.value.keys.some((entry) => bytesEqual(entry.key, worldKey)))
+      this.problem(0, 'checkpoint.invalid', "this host's world key is not among the world's keys");
+    return line.value;
   }
 
   problem(seq: number, code: string, message: string): void {
-    this.#problems.push({ seq, code, message });
+    if (this.#problems.length < PROBLEMS_MAX) this.#problems.push({ seq, code, message });
+    else this.#more++;
   }
 
-  batch(batch: StoredBatch): void {
+  async batch(batch: StoredBatch): Promise<void> {
     this.#batches++;
     const seq = batch.firstSeq;
     if (seq !== this.height) this.problem(seq, 'journal.corrupt', `a batch begins at ${seq}, ${this.height} expected`);
@@ -79,6 +147,7 @@ class Check {
     // Go on from what is stored, so that one damaged batch is one problem.
     this.chain = batch.chain;
     this.height = batch.lastSeq + 1;
+    await this.#checkpoints?.batch(batch);
     const decoded = decodeStoredBatch(batch);
     if (!decoded.ok) {
       this.problem(seq, decoded.failure.code, decoded.failure.message);
@@ -88,13 +157,22 @@ class Check {
     if (body.firstSeq !== seq || records.length !== batch.lastSeq - seq + 1) {
       this.problem(seq, 'journal.corrupt', 'the batch does not hold the entries that its row names');
     }
-    records.forEach((record, i) => this.#record(seq + i, record));
+    records.forEach((record, i) => this.#record(seq + i, record, body.stamp?.nowNs));
   }
 
-  #record(seq: number, record: JournalRecord): void {
+  /** @param head - as it is now: a world that is running may be further than what was read. */
+  async end(head: Head): Promise<void> {
+    const isAtHead = bytesEqual(head.chain, this.chain);
+    if (this.height >= head.height && !isAtHead) {
+      this.problem(this.height, 'journal.corrupt', "the last chain value is not that of the world's head");
+    }
+    await this.#checkpoints?.end(isAtHead);
+  }
+
+  #record(seq: number, record: JournalRecord, nowNs: bigint | undefined): void {
     switch (record.record_kind) {
       case 'manifest':
-        this.#object(seq, 'config', record.config_hash);
+        if (this.#object(seq, 'config', record.config_hash)) this.#receipts?.config(record.config_hash);
         if (this.#object(seq, 'manifest', record.manifest_hash)) this.#closure(seq, record.manifest_hash);
         return;
       case 'snapshot':
@@ -104,8 +182,11 @@ class Check {
       case 'plan_ended':
         if (record.result_ref !== undefined) this.#object(seq, 'plan error', record.result_ref);
         return;
+      case 'effect_intent':
+        this.#receipts?.intent(seq, record);
+        return;
       case 'effect_receipt':
-        this.#receipt(seq, record);
+        this.#receipts?.receipt(seq, record, nowNs);
         return;
       default:
     }
@@ -139,26 +220,23 @@ class Check {
       );
   }
 
-  #receipt(seq: number, record: Extract<JournalRecord, { record_kind: 'effect_receipt' }>): void {
-    const keys = this.#options.receiptKeys;
-    if (keys === undefined || record.sig_key === undefined || isUnsigned(record.signature)) return;
-    const receipt = {
-      intentHash: record.intent_hash,
-      emissionSeq: record.emission_seq,
-      adapterId: record.adapter_id,
-      status: record.status,
-      payloadCbor: record.payload_cbor,
-      error: record.error,
-      costCents: record.cost_cents === undefined ? undefined : BigInt(record.cost_cents),
-      signature: record.signature,
-    };
-    const candidates = keys.filter((key) => key.keyId === record.sig_key);
-    if (candidates.length === 0) this.problem(seq, 'receipt.bad_signature', `no key ${record.sig_key} is known`);
-    else if (candidates.some((key) => verifyReceipt(this.#options.worldId, receipt, key))) this.#verified++;
-    else this.problem(seq, 'receipt.bad_signature', `the signature of ${record.adapter_id} does not verify`);
-  }
-
   report(): JournalReport {
-    return { entries: this.height, batches: this.#batches, receiptsVerified: this.#verified, problems: this.#problems };
+    const [checkpoints, receipts] = [this.#checkpoints, this.#receipts];
+    return {
+      entries: this.height,
+      batches: this.#batches,
+      problems: this.#problems,
+      moreProblems: this.#more,
+      ...(checkpoints === undefined || receipts === undefined
+        ? {}
+        : {
+            signatures: {
+              signedToSeq: checkpoints.signedToSeq,
+              checkpoints: checkpoints.count,
+              receiptsVerified: receipts.verified,
+              receiptsUnverifiable: receipts.unverifiable,
+            },
+          }),
+    };
   }
 }

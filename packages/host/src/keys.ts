@@ -27,6 +27,20 @@ export async function ensureKeys(dir: string): Promise<WorldKeys> {
   return { receipts: await ensureKey(dir, FILES.receipts), world: await ensureKey(dir, FILES.world) };
 }
 
+/** Public halves of the keys that are there; makes none. */
+export async function readKeys(dir: string): Promise<Partial<Record<keyof WorldKeys, Omit<HostKey, 'sign'>>>> {
+  const found: Partial<Record<keyof WorldKeys, Omit<HostKey, 'sign'>>> = {};
+  for (const name of ['receipts', 'world'] as const) {
+    try {
+      const { keyId, publicKey } = hostKey(createPrivateKey(await readFile(join(dir, FILES[name]))));
+      found[name] = { keyId, publicKey };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+  return found;
+}
+
 async function ensureKey(dir: string, file: string): Promise<HostKey> {
   const path = join(dir, file);
   try {

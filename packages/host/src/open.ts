@@ -1,10 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import type { Catalog } from '@worldline/air';
 import { bytesEqual, ok, toHex } from '@worldline/canon';
-import { dueWallNs, type EmittedRow, type Kernel, type TimerRow, timerDueNs } from '@worldline/kernel';
-import type { AcquireAnswer, Clock, EffectAdapter, Failpoints, GuardedHttp, Logger, Store } from '@worldline/ports';
+import { decodeWorldKeys, dueWallNs, type EmittedRow, type Kernel, type TimerRow, timerDueNs } from '@worldline/kernel';
+import type {
+  AcquireAnswer,
+  Clock,
+  EffectAdapter,
+  Failpoints,
+  GuardedHttp,
+  Head,
+  Logger,
+  Store,
+  WorldRow,
+} from '@worldline/ports';
 import { ApprovalTracker } from './approvals.ts';
 import { adapterBlobs } from './blobs.ts';
+import { Checkpointer } from './checkpointer.ts';
 import { systemClock } from './clock.ts';
 import { defaultHostConfig, type Environment, type HostConfig } from './config.ts';
 import { Dispatcher, type HostEvent } from './dispatcher.ts';
@@ -30,6 +41,8 @@ export interface OpenWorldOptions {
   readonly worldId: string;
   /** Signs receipts of this host's adapters. */
   readonly receiptKey: HostKey;
+  /** Signs checkpoints when it is the newest of the world's keys; without it none are made. */
+  readonly worldKey?: HostKey | undefined;
   readonly adapters: readonly EffectAdapter[];
   readonly http: GuardedHttp;
   readonly config?: HostConfig | undefined;
@@ -109,11 +122,7 @@ export async function openWorld(options: OpenWorldOptions): Promise<Answer<World
     const restored = await restoreKernel(store, row, lease.epoch);
     if (!restored.ok) return await give(restored.failure);
     const kernel = restored.value;
-    return await run(
-      { ...options, log },
-      { kernel, lease, registry: registry.value, redactor, universeId: row.universeId, baseline: row.activeBaseline },
-      give,
-    );
+    return await run({ ...options, log }, { kernel, lease, registry: registry.value, redactor, row }, give);
   } catch (error) {
     await lease.release().catch(() => undefined);
     throw error;
@@ -151,8 +160,7 @@ interface Restored {
   readonly lease: Lease;
   readonly registry: AdapterRegistry;
   readonly redactor: Redactor;
-  readonly universeId: string;
-  readonly baseline: { readonly height: number; readonly ref: Uint8Array };
+  readonly row: WorldRow;
 }
 
 async function run(
@@ -161,7 +169,7 @@ async function run(
   give: (failure: HostFailure) => Promise<Answer<World>>,
 ): Promise<Answer<World>> {
   const { store, worldId, log, receiptKey } = options;
-  const { kernel, lease, registry, redactor } = restored;
+  const { kernel, lease, registry, redactor, row } = restored;
   const config = options.config ?? defaultHostConfig();
   const clock = options.clock ?? systemClock();
   const random = options.random ?? Math.random;
@@ -196,10 +204,11 @@ async function run(
   });
   if (reconciled !== undefined) return give(reconciled);
 
+  const checkpoints = checkpointerOf(options, row, { epoch: lease.epoch, head: kernel.head, clock });
   const claimToken = new Uint8Array(randomBytes(16));
   const world = new World({
     worldId,
-    universeId: restored.universeId,
+    universeId: row.universeId,
     store,
     lease,
     clock,
@@ -208,7 +217,8 @@ async function run(
     registry,
     approvals: new ApprovalTracker(),
     claimToken,
-    snapshot: restored.baseline,
+    snapshot: row.activeBaseline,
+    checkpoints,
     failpoints: options.failpoints,
     onManifest(catalog) {
       warnOfMissing(catalog, registry, log);
@@ -224,7 +234,7 @@ async function run(
   const guarded = adapterBlobs(store.cas, redactor);
   const dispatcher = new Dispatcher({
     worldId,
-    universeId: restored.universeId,
+    universeId: row.universeId,
     store,
     registry,
     effects: config.effects,
@@ -266,7 +276,11 @@ async function run(
     claim: { executor: lease.worker, token: claimToken },
     onDurable: (applied) => world.batchDurable(applied),
     onStopped: (failure) => world.loopStopped(failure),
-    reload: () => reload(store, worldId, lease, stamper, clock),
+    async reload() {
+      const reloaded = await reload(store, worldId, lease, stamper, clock);
+      if (!('code' in reloaded)) checkpoints?.resync(reloaded.head);
+      return reloaded;
+    },
     random,
     failpoints: options.failpoints,
   });
@@ -287,6 +301,23 @@ async function run(
 function warnOfMissing(catalog: Catalog, registry: AdapterRegistry, log: Logger): void {
   const missing = missingAdapters(catalog, registry);
   if (missing.length > 0) log.warn('effect kinds without an adapter', { kinds: missing });
+}
+
+/** Key ids are compared; nothing is verified while a world opens (`journal.md` §2.1). */
+function checkpointerOf(
+  { store, worldId, worldKey, log }: OpenWorldOptions & { readonly log: Logger },
+  row: WorldRow,
+  parts: { readonly epoch: number; readonly head: Head; readonly clock: Clock },
+): Checkpointer | undefined {
+  if (worldKey === undefined || row.keys === undefined) return undefined;
+  const keys = decodeWorldKeys(row.keys);
+  const newest = keys.ok ? keys.value.at(-1)?.keyId : undefined;
+  if (newest === worldKey.keyId) return new Checkpointer({ store, worldId, key: worldKey, log, ...parts });
+  log.warn("no checkpoints are signed: this host's world key is not the world's", {
+    key: worldKey.keyId,
+    world_key: newest ?? 'unreadable',
+  });
+  return undefined;
 }
 
 /** Outbox and timer rows as the restored state has them (L7); claims, attempts and marks of kept rows stay. */

@@ -9,6 +9,7 @@ import {
   receiptsMessage,
 } from '@worldline/kernel';
 import { ed25519PublicKey } from './keys.ts';
+import { SIGNING_GROUP_MAX } from './signer.ts';
 
 /** A key that receipts from outside may be signed with (`receipts.trusted_keys`). */
 export interface TrustedKey {
@@ -33,7 +34,62 @@ export interface VerifierOptions {
   readonly isRegistered: (adapterId: string, kind: string) => boolean;
 }
 
+/** (key, root) pairs remembered per key; older ones are verified again. */
 const REMEMBERED_ROOTS = 4096;
+
+/**
+ * A key, ready to verify, with the groups that it is known to have signed. One signature covers up to 256 receipts, so it
+ * is verified once (`kernel.md` §10.3).
+ *
+ * What was verified is remembered by key, not by key id: ids are names that a configuration gives, and two adapters may
+ * use the same one for different keys.
+ */
+export class ReceiptKey {
+  readonly #key: KeyObject | Uint8Array;
+  readonly #signatureBytes: number;
+  /** Root and signature, in hex, oldest first. */
+  readonly #verified = new Set<string>();
+
+  private constructor(key: KeyObject | Uint8Array) {
+    this.#key = key;
+    this.#signatureBytes = key instanceof Uint8Array ? 32 : 64;
+  }
+
+  /** @returns undefined when the bytes are no key of that algorithm. */
+  static of(key: Pick<TrustedKey, 'alg' | 'key'>): ReceiptKey | undefined {
+    const usable = key.alg === 'ed25519' ? ed25519PublicKey(key.key) : key.key;
+    return usable && new ReceiptKey(usable);
+  }
+
+  /** Groups in memory; bounded. */
+  get remembered(): number {
+    return this.#verified.size;
+  }
+
+  /** Digest → root → signature. @param signature - as received, with index, count and path when it is of a group. */
+  verifies(digest: Uint8Array, signature: Uint8Array): boolean {
+    const parts = splitSignature(signature, this.#signatureBytes, digest);
+    if (parts === undefined) return false;
+    const pair = `${toHex(parts.root)}:${toHex(parts.signature)}`;
+    if (this.#verified.has(pair)) return true;
+    if (!this.#rootVerifies(parts)) return false;
+    this.#verified.add(pair);
+    if (this.#verified.size > REMEMBERED_ROOTS) {
+      for (const oldest of this.#verified) {
+        this.#verified.delete(oldest);
+        break;
+      }
+    }
+    return true;
+  }
+
+  #rootVerifies({ signature, root }: { readonly signature: Uint8Array; readonly root: Uint8Array }): boolean {
+    const message = receiptsMessage(root);
+    return this.#key instanceof Uint8Array
+      ? timingSafeEqual(createHmac('sha256', this.#key).update(message).digest(), signature)
+      : verify(null, message, this.#key, signature);
+  }
+}
 
 /**
  * Judges receipts that come from another process (`kernel.md` §10.2 rows 6–8, §10.3). What this process signed and
@@ -43,17 +99,15 @@ const REMEMBERED_ROOTS = 4096;
  */
 export class ReceiptVerifier {
   readonly #options: VerifierOptions;
-  readonly #ownKey: KeyObject;
-  readonly #trustedKeys = new Map<TrustedKey, KeyObject | Uint8Array>();
-  /** (key, root) pairs that verified, oldest first. */
-  readonly #verified = new Set<string>();
+  readonly #own: ReceiptKey;
+  readonly #trusted = new Map<TrustedKey, ReceiptKey>();
 
   constructor(options: VerifierOptions) {
     this.#options = options;
-    this.#ownKey = ed25519PublicKey(options.own.publicKey)!;
+    this.#own = ReceiptKey.of({ alg: 'ed25519', key: options.own.publicKey })!;
     for (const key of options.trusted) {
-      const usable = key.alg === 'ed25519' ? ed25519PublicKey(key.key) : key.key;
-      if (usable !== undefined) this.#trustedKeys.set(key, usable);
+      const usable = ReceiptKey.of(key);
+      if (usable !== undefined) this.#trusted.set(key, usable);
     }
   }
 
@@ -78,46 +132,18 @@ export class ReceiptVerifier {
     if (!ownId && trusted.length === 0) return { reject: 'receipt.adapter_invalid' };
     if (!required) return {};
     const digest = receiptDigest(worldId, { ...receipt, emissionSeq: emission.emissionSeq });
-    if (ownId && this.#verifies(this.#options.own.keyId, this.#ownKey, digest, receipt.signature))
-      return { sigKey: this.#options.own.keyId };
+    if (ownId && this.#own.verifies(digest, receipt.signature)) return { sigKey: this.#options.own.keyId };
     for (const key of trusted) {
-      const usable = this.#trustedKeys.get(key);
-      if (
-        usable === undefined ||
-        (key.fromNs !== undefined && nowNs < key.fromNs) ||
-        (key.untilNs !== undefined && nowNs >= key.untilNs)
-      )
-        continue;
-      if (this.#verifies(key.keyId, usable, digest, receipt.signature)) return { sigKey: key.keyId };
+      if (!isValidAt(key, nowNs)) continue;
+      if (this.#trusted.get(key)?.verifies(digest, receipt.signature) === true) return { sigKey: key.keyId };
     }
     return { reject: 'receipt.bad_signature' };
   }
-
-  #verifies(keyId: string, key: KeyObject | Uint8Array, digest: Uint8Array, bytes: Uint8Array): boolean {
-    const parts = splitSignature(bytes, key instanceof Uint8Array ? 32 : 64, digest);
-    if (parts === undefined) return false;
-    const pair = `${keyId}:${toHex(parts.root)}:${toHex(parts.signature)}`;
-    if (this.#verified.has(pair)) return true;
-    if (!rootVerifies(key, parts)) return false;
-    this.#verified.add(pair);
-    if (this.#verified.size > REMEMBERED_ROOTS) {
-      for (const oldest of this.#verified) {
-        this.#verified.delete(oldest);
-        break;
-      }
-    }
-    return true;
-  }
 }
 
-function rootVerifies(
-  key: KeyObject | Uint8Array,
-  parts: { readonly signature: Uint8Array; readonly root: Uint8Array },
-): boolean {
-  const message = receiptsMessage(parts.root);
-  return key instanceof Uint8Array
-    ? timingSafeEqual(createHmac('sha256', key).update(message).digest(), parts.signature)
-    : verify(null, message, key, parts.signature);
+/** From `fromNs` on, up to and without `untilNs`. */
+export function isValidAt(key: Pick<TrustedKey, 'fromNs' | 'untilNs'>, nowNs: bigint): boolean {
+  return (key.fromNs === undefined || nowNs >= key.fromNs) && (key.untilNs === undefined || nowNs < key.untilNs);
 }
 
 /** Checks one receipt's signature afterwards, as an auditor does. */
@@ -126,14 +152,7 @@ export function verifyReceipt(
   receipt: ReceiptData & { readonly emissionSeq: number },
   key: Pick<TrustedKey, 'alg' | 'key'>,
 ): boolean {
-  const usable = key.alg === 'ed25519' ? ed25519PublicKey(key.key) : key.key;
-  if (usable === undefined) return false;
-  const parts = splitSignature(
-    receipt.signature,
-    usable instanceof Uint8Array ? 32 : 64,
-    receiptDigest(worldId, receipt),
-  );
-  return parts !== undefined && rootVerifies(usable, parts);
+  return ReceiptKey.of(key)?.verifies(receiptDigest(worldId, receipt), receipt.signature) === true;
 }
 
 /** Signature and the Merkle root it must cover; undefined when the bytes have no such shape. */
@@ -149,7 +168,8 @@ function splitSignature(
   if (rest.length < 4 || (rest.length - 4) % 32 !== 0) return undefined;
   const index = (rest[0]! << 8) | rest[1]!;
   const count = (rest[2]! << 8) | rest[3]!;
-  if (count < 2 || index >= count) return undefined;
+  // A group of one has no index: one signature has one spelling.
+  if (count < 2 || count > SIGNING_GROUP_MAX || index >= count) return undefined;
   const proof: Uint8Array[] = [];
   for (let at = 4; at < rest.length; at += 32) proof.push(rest.subarray(at, at + 32));
   const root = merkleRootFromProof(digest, index, count, proof);

@@ -18,6 +18,7 @@ import {
   rolesFor,
 } from './approvals.ts';
 import { answerOf, type IngressAnswer } from './batch-answer.ts';
+import type { Checkpointer, CheckpointStatus } from './checkpointer.ts';
 import type { HostConfig } from './config.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { type EffectView, effectView, effectViews, type Progress } from './effects.ts';
@@ -82,6 +83,8 @@ export interface WorldStatus {
   readonly head: Head;
   readonly manifestHash: string;
   readonly snapshot: { readonly height: number; readonly ref: string } | undefined;
+  /** Absent when this host signs no checkpoints for the world. */
+  readonly checkpoints: CheckpointStatus | undefined;
   readonly livePlans: number;
   readonly waiting: Waiting;
   readonly effectsInFlight: number;
@@ -125,6 +128,7 @@ export interface WorldParts {
   readonly failpoints: Failpoints | undefined;
   /** A definition set became active: what it needs of this host is looked for. */
   readonly onManifest?: ((catalog: Catalog) => void) | undefined;
+  readonly checkpoints: Checkpointer | undefined;
 }
 
 /** Parts that call back into the world, made after it. */
@@ -138,6 +142,8 @@ export interface WorldMachinery {
 const SNAPSHOT_SHARE = 10;
 const CLAIM_VISIBILITY_MS = 2_000;
 const CLAIM_POLL_MS = 250;
+/** The next holder signs what does not get its signature in this time. */
+const CHECKPOINT_GRACE_MS = 2_000;
 
 export class World {
   readonly worldId: string;
@@ -189,6 +195,7 @@ export class World {
     );
     machinery.dispatcher.mayHaveUnclaimed = true;
     if (!holdEffects) void this.#claim();
+    this.#parts.checkpoints?.start();
     inbox.poll();
     loop.schedule();
   }
@@ -227,6 +234,7 @@ export class World {
   batchDurable(applied: Applied): void {
     const { loop, dispatcher } = this.#machinery;
     const batch = applied.batch!;
+    this.#parts.checkpoints?.batch(batch.chain, batch.lastSeq + 1);
     for (const listener of this.#listeners) {
       try {
         listener(applied);
@@ -273,6 +281,7 @@ export class World {
   #quiet(): void {
     this.#machinery.dispatcher.stop('the world stops');
     this.#parts.lease.stop();
+    this.#parts.checkpoints?.stop();
     this.#cancelSnapshotTimer?.();
     clearTimeout(this.#claimTimer);
   }
@@ -697,6 +706,8 @@ export class World {
       },
       onDropped: (failure) => done({ ok: false, failure }),
     };
+    // What the baseline stands on is signed before it is promoted (`journal.md` §2.1).
+    this.#parts.checkpoints?.sign();
     loop.applyNow(input, objects);
   }
 
@@ -771,6 +782,7 @@ export class World {
       head: loop.durable,
       manifestHash: hashText(loop.kernel.catalog.manifestHash),
       snapshot: this.#snapshot && { height: this.#snapshot.height, ref: hashText(this.#snapshot.ref) },
+      checkpoints: this.#parts.checkpoints?.status,
       livePlans,
       waiting,
       effectsInFlight: dispatcher.inFlightCount,
@@ -839,7 +851,7 @@ export class World {
 
   async #close(options: CloseOptions): Promise<void> {
     const { loop, dispatcher, inbox } = this.#machinery;
-    const { config, lease, log } = this.#parts;
+    const { checkpoints, config, lease, log } = this.#parts;
     const hadStopped = this.#state === 'stopped';
     if (this.#state === 'running') {
       this.#state = 'draining';
@@ -853,6 +865,7 @@ export class World {
         const taken = await this.snapshot();
         if (!taken.ok)
           log.warn('no snapshot was taken at closing', { code: taken.failure.code, reason: taken.failure.message });
+        await within(CHECKPOINT_GRACE_MS, async () => void (await checkpoints?.flush()), options.hurry);
       }
     }
     const failure = this.#failure;

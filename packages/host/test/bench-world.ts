@@ -19,6 +19,7 @@ import {
   ephemeralKey,
   type Given,
   type HostConfig,
+  type HostKey,
   type OpenWorldOptions,
   openWorld,
   replayVerify,
@@ -297,6 +298,10 @@ export class Connection {
         },
         claim: async (...args) => (this.#isCut ? [] : inner.outbox.claim(...args)),
       },
+      checkpoint: {
+        ...inner.checkpoint,
+        append: async (...args) => (this.#isCut ? fenced : inner.checkpoint.append(...args)),
+      },
       inbox: { ...inner.inbox, read: async (...args) => (this.#isCut ? [] : inner.inbox.read(...args)) },
     };
   }
@@ -319,10 +324,12 @@ export class Bench {
   readonly worldId: string;
   readonly clock: VirtualClock;
   readonly key = ephemeralKey();
+  readonly worldKey: HostKey;
   /** Real time for leases, so that a standing world clock loses none. */
   #opened = 0;
 
-  private constructor(store: MemoryStore, worldId: string, clock: VirtualClock) {
+  private constructor(store: MemoryStore, worldId: string, clock: VirtualClock, worldKey: HostKey) {
+    this.worldKey = worldKey;
     this.store = store;
     this.worldId = worldId;
     this.clock = clock;
@@ -332,8 +339,9 @@ export class Bench {
     const clock = new VirtualClock();
     const store = memoryStore(options.store);
     const config = { ...defaultConfig(), logical_origin: 0n, clock: 'virtual' as const, ...options.config };
-    const created = unwrap(await createWorld({ store, loaded: loaded(options.nodes), config, clock }));
-    return new Bench(store, created.worldId, clock);
+    const worldKey = ephemeralKey();
+    const created = unwrap(await createWorld({ store, loaded: loaded(options.nodes), config, worldKey, clock }));
+    return new Bench(store, created.worldId, clock, worldKey);
   }
 
   options(more: Partial<OpenWorldOptions> = {}): OpenWorldOptions {
@@ -341,6 +349,7 @@ export class Bench {
       store: this.store,
       worldId: this.worldId,
       receiptKey: this.key,
+      worldKey: this.worldKey,
       adapters: [fakeAdapter(), approvals()],
       http: noHttp,
       clock: this.clock,

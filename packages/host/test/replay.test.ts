@@ -116,16 +116,24 @@ describe('replay --verify (`journal.md` §7, L1–L3)', () => {
 describe('journal verify', () => {
   test('a sound journal has no problems, and every signed receipt verifies with its key', async () => {
     const bench = await history();
-    const receiptKeys = [{ keyId: bench.key.keyId, alg: 'ed25519' as const, key: bench.key.publicKey }];
-    const report = unwrap(await verifyJournal({ store: bench.store, worldId: bench.worldId, receiptKeys }));
+    const own = [{ keyId: bench.key.keyId, alg: 'ed25519' as const, key: bench.key.publicKey }];
+    const verify = async (keys: typeof own) =>
+      unwrap(
+        await verifyJournal({
+          store: bench.store,
+          worldId: bench.worldId,
+          signatures: { own: keys, trusted: [], worldKey: bench.worldKey.publicKey },
+        }),
+      );
     const signed = (await bench.of('effect_receipt')).filter((r) => r.sig_key !== undefined);
-    expect(report).toMatchObject({
+    const head = (await bench.records()).length;
+    expect(await verify(own)).toMatchObject({
       problems: [],
-      entries: (await bench.records()).length,
-      receiptsVerified: signed.length,
+      entries: head,
+      signatures: { signedToSeq: head, receiptsVerified: signed.length, receiptsUnverifiable: 0 },
     });
     expect(signed.length).toBeGreaterThan(20);
-    const strange = unwrap(await verifyJournal({ store: bench.store, worldId: bench.worldId, receiptKeys: [] }));
+    const strange = await verify([]);
     expect(strange.problems.length).toBe(signed.length);
     expect(strange.problems.every((p) => p.code === 'receipt.bad_signature')).toBe(true);
   });

@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { toHex } from '@worldline/canon';
-import { ensureKeys, verifyJournal } from '@worldline/host';
+import { readKeys, type SignatureKeys, type SignatureReport, verifyJournal } from '@worldline/host';
 import { type Entry, recordJson, renderRecord, type Types } from '@worldline/summary';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
@@ -190,35 +190,61 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
 /** `worldline journal verify`. */
 export async function journalVerify(ctx: Context, flags: { readonly signatures?: boolean }): Promise<void> {
   await reading(ctx, async (reader) => {
-    const config = await ctx.config();
-    let receiptKeys: Parameters<typeof verifyJournal>[0]['receiptKeys'];
-    if (flags.signatures === true) {
-      const { receipts } = await ensureKeys((await ctx.folder()).keys);
-      receiptKeys = [
-        { keyId: receipts.keyId, alg: 'ed25519', key: receipts.publicKey },
-        ...config.receipts.trustedKeys,
-      ];
-    }
-    const verified = await verifyJournal({ store: reader.store, worldId: reader.row.worldId, receiptKeys });
+    const { store, row } = reader;
+    const signatures = flags.signatures === true ? await signatureKeys(ctx) : undefined;
+    const progress = ctx.out.transient();
+    const verified = await verifyJournal({
+      store,
+      worldId: row.worldId,
+      signatures,
+      onProgress: (height, head) => progress.show(`${height} of ${head} entries verified`),
+    });
+    progress.end();
     if (!verified.ok) return stopWith(verified.failure);
-    const { entries, batches, receiptsVerified, problems } = verified.value;
+    const { entries, batches, problems, moreProblems, signatures: signed } = verified.value;
+    const found = problems.length + moreProblems;
     const human = [
-      `${counted(entries, 'entry', 'entries')} in ${counted(batches, 'batch', 'batches')}${flags.signatures === true ? `, ${counted(receiptsVerified, 'signature')} verified` : ''}`,
-      problems.length === 0
-        ? ctx.out.style('bold', 'no problems')
-        : ctx.out.style('red', counted(problems.length, 'problem')),
+      `${counted(entries, 'entry', 'entries')} in ${counted(batches, 'batch', 'batches')}`,
+      ...(signed === undefined ? [] : signatureLines(signed, entries)),
+      found === 0 ? ctx.out.style('bold', 'no problems') : ctx.out.style('red', counted(found, 'problem')),
       ...problems.map((problem) => printable(`#${problem.seq} ${problem.code}  ${problem.message}`)),
+      ...(moreProblems === 0 ? [] : [`and ${moreProblems} more`]),
     ];
     ctx.out.answer(
       human,
       {
         entries,
         batches,
-        ...(flags.signatures === true ? { receipts_verified: receiptsVerified } : {}),
+        ...(signed === undefined
+          ? {}
+          : {
+              signed_to_seq: signed.signedToSeq,
+              checkpoints: signed.checkpoints,
+              receipts_verified: signed.receiptsVerified,
+              receipts_unverifiable: signed.receiptsUnverifiable,
+            }),
         problems: problems.map((problem) => ({ ...problem })),
+        ...(moreProblems === 0 ? {} : { more_problems: moreProblems }),
       },
       await reader.meta(),
     );
-    if (problems.length > 0) process.exitCode = EXIT.check;
+    if (found > 0) process.exitCode = EXIT.check;
   });
+}
+
+async function signatureKeys(ctx: Context): Promise<SignatureKeys> {
+  const { receipts, world } = await readKeys((await ctx.folder()).keys);
+  return {
+    own: receipts === undefined ? [] : [{ keyId: receipts.keyId, alg: 'ed25519', key: receipts.publicKey }],
+    trusted: (await ctx.config()).receipts.trustedKeys,
+    worldKey: world?.publicKey,
+  };
+}
+
+function signatureLines(signed: SignatureReport, entries: number): string[] {
+  const { signedToSeq, checkpoints, receiptsVerified, receiptsUnverifiable } = signed;
+  return [
+    `${counted(checkpoints, 'checkpoint')}, signed ${signedToSeq === entries ? 'to the head' : `up to #${signedToSeq}`}`,
+    `${counted(receiptsVerified, 'receipt signature')} verified${receiptsUnverifiable === 0 ? '' : `, ${receiptsUnverifiable} of receipts that are not recorded as they were signed`}`,
+  ];
 }
