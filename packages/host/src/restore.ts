@@ -1,8 +1,8 @@
-import { hashText, ok } from '@worldline/canon';
+import { bytesEqual, hashText, ok } from '@worldline/canon';
 import { type Kernel, type ObjectSource, restore } from '@worldline/kernel';
-import type { CasStore, Store, WorldRow } from '@worldline/ports';
+import type { CasStore, Store, StoredBatch, WorldRow } from '@worldline/ports';
 import { type Answer, refuse } from './failure.ts';
-import { collectBatches } from './journal-read.ts';
+import { readBatches } from './journal-read.ts';
 
 /** The store did not answer while the kernel was reading; a host abort (`kernel.md` §13.3), never journaled. */
 export class StoreUnavailable extends Error {
@@ -22,23 +22,28 @@ export function objectSource(cas: CasStore): ObjectSource {
 }
 
 /**
- * Active baseline + tail (`journal.md` §6.3).
+ * Active baseline + tail (`journal.md` §6.3), up to the head of `row` exactly: beside a running world the journal goes on
+ * while it is read.
  *
- * @returns the kernel at the durable head; `journal.corrupt`, `replay.divergence`, `snapshot.*`, or `host_error` when
+ * @returns the kernel at that head; `journal.corrupt`, `replay.divergence`, `snapshot.*`, or `host_error` when
  *   the store does not answer.
  */
 export async function restoreKernel(store: Store, row: WorldRow, epoch: number): Promise<Answer<Kernel>> {
   const { height, ref } = row.activeBaseline;
   // The batch before the baseline's own gives the chain value that the tail continues.
-  const batches = await collectBatches(store, row.worldId, Math.max(0, height - 1));
-  if (!batches.ok) return batches;
+  const batches: StoredBatch[] = [];
+  // The chain names one prefix of the journal; a height alone does not, for empty batches move it nowhere.
+  const read = await readBatches(store, row.worldId, Math.max(0, height - 1), (batch) => {
+    batches.push(batch);
+    return !bytesEqual(batch.chain, row.head.chain);
+  });
+  if (!read.ok) return read;
   try {
-    const restored = restore({ objects: objectSource(store.cas), epoch }, { height, ref }, batches.value);
+    const restored = restore({ objects: objectSource(store.cas), epoch }, { height, ref }, batches);
     if (!restored.ok) return restored;
     const { head } = restored.value;
-    const stored = await store.journal.head(row.worldId);
-    if (stored !== undefined && stored.height !== head.height) {
-      return refuse('journal.corrupt', `the head is ${stored.height}, the batches end at ${head.height}`);
+    if (row.head.height !== head.height || !bytesEqual(row.head.chain, head.chain)) {
+      return refuse('journal.corrupt', `the head is ${row.head.height}, the batches end at ${head.height}`);
     }
     return ok(restored.value);
   } catch (error) {

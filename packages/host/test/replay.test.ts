@@ -8,13 +8,14 @@ import {
   nextChain,
   ZERO_CHAIN,
 } from '@worldline/kernel';
-import type { Store, StoredBatch } from '@worldline/ports';
+import type { Store, StoredBatch, WorldRow } from '@worldline/ports';
 import { memoryStore, VirtualClock } from '@worldline/testkit';
 import { describe, expect, test } from 'vitest';
 import { createWorld } from '../src/create.ts';
 import { uuidv7 } from '../src/ids.ts';
 import { verifyJournal } from '../src/journal-verify.ts';
 import { replayVerify } from '../src/replay.ts';
+import { restoreKernel } from '../src/restore.ts';
 import { Stamper } from '../src/stamps.ts';
 import { approvals, Bench, fakeAdapter, hostConfig, job, loaded } from './bench-world.ts';
 
@@ -110,6 +111,38 @@ describe('replay --verify (`journal.md` §7, L1–L3)', () => {
     expect(await verifyJournal({ store: bench.store, worldId: 'none' })).toMatchObject({
       failure: { code: 'not_found' },
     });
+  });
+});
+
+/** The same store, of which `row` was read before the last batches came. */
+function lookedAtBefore(store: Store, row: WorldRow): Store {
+  return { ...store, world: { ...store.world, get: async () => row } };
+}
+
+describe('beside a running world', () => {
+  test('what is appended between the look at the head and the reading of the journal is not seen, and no damage', async () => {
+    const bench = await history();
+    const row = (await bench.store.world.get(bench.worldId))!;
+    const world = await bench.open();
+    await world.startPlan({ plan: 't/steps@1', input: job('later') });
+    unwrap(await world.runBatch({ timeoutMs: 5_000 }));
+    const store = lookedAtBefore(bench.store, row);
+    const kernel = unwrap(await restoreKernel(store, row, row.epoch));
+    expect(kernel.head).toEqual(row.head);
+    expect(unwrap(await verifyJournal({ store, worldId: bench.worldId })).problems).toEqual([]);
+    await world.close();
+  });
+
+  test('a head that no batch ends at is journal.corrupt', async () => {
+    const bench = await history();
+    const row = (await bench.store.world.get(bench.worldId))!;
+    for (const head of [
+      { height: row.head.height + 1, chain: row.head.chain },
+      { height: row.head.height, chain: new Uint8Array(32) },
+    ]) {
+      const failure = { code: 'journal.corrupt' };
+      expect(await restoreKernel(bench.store, { ...row, head }, row.epoch)).toMatchObject({ failure });
+    }
   });
 });
 
