@@ -61,7 +61,7 @@ function reporters() {
 
 /** `soak` is the random tests for longer. What the caller's environment says wins. */
 const LONG = {
-  WORLDLINE_KILLS: process.env.WORLDLINE_KILLS ?? '50',
+  WORLDLINE_KILLS: process.env.WORLDLINE_KILLS ?? '500',
   WORLDLINE_FUZZ_RUNS: process.env.WORLDLINE_FUZZ_RUNS ?? '2000',
 };
 

@@ -117,6 +117,16 @@ export function send(world: World, job: Job, wait: 'accepted' | 'applied') {
   return world.startPlan({ plan: PLANS[job.kind], input: { json: inputOf(job) }, ingressId: job.id }, wait);
 }
 
+/** A keyed job as an event that a producer puts into the inbox. */
+export function eventOf(job: Job): EncodedItem {
+  const { ns, ...texts } = inputOf(job);
+  return encodeInboxItem({
+    ingress: { kind: 'event', schema: 't/Job@1', value: encode({ ...texts, ns }), ingressId: job.id },
+    dedupeKey: job.id,
+    enqueuedAtNs: 0n,
+  });
+}
+
 /** The same as an inbox item. */
 export function itemOf(job: Job): EncodedItem {
   const { ns, ...texts } = inputOf(job);

@@ -107,7 +107,8 @@ export function worldNodes(generation = 1): readonly Node[] {
           { name: 'cap_approval', cap: 'sys/approval@1', params: {} },
         ],
       },
-      triggers: [],
+      // A job that comes as an event is a keyed one.
+      triggers: [{ event: 't/Job@1', plan: PLANS.keyed, correlate_by: 'id' }],
     },
   ];
 }
