@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseJson } from '@worldline/air';
 import { fromUtf8 } from '@worldline/canon';
-import type { HostConfig, WorldFolder } from '@worldline/host';
+import type { HostConfig, LeaseTimes, WorldFolder } from '@worldline/host';
+import type { FailpointModule, Failpoints } from '@worldline/ports';
 import { CommandError, detail, stop } from './failure.ts';
 import { findWorld } from './folder.ts';
 import type { Output } from './output.ts';
@@ -27,6 +28,16 @@ export interface GlobalFlags {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/**
+ * What a program that contains this one may set, and nobody who types a command can: for tests of crashes and of lost
+ * leases.
+ */
+export interface Composition {
+  readonly leaseTimes?: LeaseTimes | undefined;
+  readonly failpoints?: Failpoints | undefined;
+  readonly storeFailpoints?: FailpointModule | undefined;
+}
+
 /** What every command gets. */
 export class Context {
   readonly flags: GlobalFlags;
@@ -35,16 +46,25 @@ export class Context {
   readonly env: Environment;
   /** Fires on SIGINT and SIGTERM. */
   readonly interrupted: AbortSignal;
+  readonly composition: Composition;
   #root: string | undefined;
   #config: HostConfig | undefined;
   #worldEnv: Environment | undefined;
 
-  constructor(parts: { flags: GlobalFlags; out: Output; cwd: string; env: Environment; interrupted: AbortSignal }) {
+  constructor(parts: {
+    flags: GlobalFlags;
+    out: Output;
+    cwd: string;
+    env: Environment;
+    interrupted: AbortSignal;
+    composition: Composition;
+  }) {
     this.flags = parts.flags;
     this.out = parts.out;
     this.cwd = parts.cwd;
     this.env = parts.env;
     this.interrupted = parts.interrupted;
+    this.composition = parts.composition;
   }
 
   /** The world folder. @throws CommandError `not_found`. */

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { installSha256 } from '@worldline/canon';
 import { type Command, CommanderError } from 'commander';
-import { Context, type GlobalFlags } from './context.ts';
+import { type Composition, Context, type GlobalFlags } from './context.ts';
 import { EXIT, exitCode } from './exit-code.ts';
 import { CommandError, type CommandFailure } from './failure.ts';
 import { Output } from './output.ts';
 import { program } from './program.ts';
 
 /** Runs one command line and sets the exit code. */
-export async function main(argv: readonly string[]): Promise<void> {
+export async function main(argv: readonly string[], composition: Composition = {}): Promise<void> {
   installSha256((bytes) => createHash('sha256').update(bytes).digest());
   // A reader that closes early (`| head`) has seen enough.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -18,7 +18,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   const json = argv.some((word) => word === '--json' || word === '--pretty');
   const early = new Output({ json, pretty: argv.includes('--pretty'), meta: true, quiet: false }, process);
   const interruption = new AbortController();
-  const tree = program((flags) => (action) => perform(flags, interruption, action));
+  const tree = program((flags) => (action) => perform(flags, composition, interruption, action));
   const said = silence(tree);
   try {
     await tree.parseAsync(argv, { from: 'user' });
@@ -42,11 +42,19 @@ export async function main(argv: readonly string[]): Promise<void> {
 
 async function perform(
   flags: GlobalFlags,
+  composition: Composition,
   interruption: AbortController,
   action: (ctx: Context) => Promise<void>,
 ): Promise<void> {
   const out = new Output({ json: flags.json, pretty: flags.pretty, meta: flags.meta, quiet: flags.quiet }, process);
-  const ctx = new Context({ flags, out, cwd: process.cwd(), env: process.env, interrupted: interruption.signal });
+  const ctx = new Context({
+    flags,
+    out,
+    cwd: process.cwd(),
+    env: process.env,
+    interrupted: interruption.signal,
+    composition,
+  });
   const interrupt = () => interruption.abort(new CommandError({ code: 'interrupted', message: 'interrupted' }));
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);

@@ -1,16 +1,16 @@
-import type { Store } from '@worldline/ports';
-import { openSqliteStore } from '@worldline/store-sqlite';
+import type { FailpointModule, Store } from '@worldline/ports';
+import { openSqliteStore, type SqliteStoreOptions } from '@worldline/store-sqlite';
 import { stopWith } from './failure.ts';
 import { makeFolder } from './folder.ts';
 
 /** Opens the store of a world that exists; nothing is created, locked or written. */
 export function openReadOnly(dir: string): Promise<Store> {
-  return open(dir, true);
+  return open(dir, { readOnly: true });
 }
 
 /** Opens a store for writing, and makes it when there is none. */
-export function openForWriting(dir: string): Promise<Store> {
-  return open(dir, false);
+export function openForWriting(dir: string, failpoints?: FailpointModule): Promise<Store> {
+  return open(dir, { readOnly: false, failpoints });
 }
 
 const HINTS: Readonly<Record<string, string>> = {
@@ -24,9 +24,9 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 /** @throws CommandError with the store's own code: `store.missing`, `store.read_only`, `store.foreign`, … */
-async function open(dir: string, readOnly: boolean): Promise<Store> {
-  if (!readOnly) makeFolder(dir, 0o700);
-  const opened = await openSqliteStore(dir, { readOnly });
+async function open(dir: string, options: SqliteStoreOptions): Promise<Store> {
+  if (options.readOnly !== true) makeFolder(dir, 0o700);
+  const opened = await openSqliteStore(dir, options);
   if (opened.ok) return opened.value;
   const { failure } = opened;
   return stopWith({ ...failure, hint: failure.hint ?? HINTS[failure.code] });

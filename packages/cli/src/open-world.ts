@@ -1,5 +1,6 @@
 import {
   ensureKeys,
+  type HostFailure,
   inspectLock,
   isDeadWorker,
   type LockState,
@@ -11,6 +12,7 @@ import {
   type World,
   type WorldIdentity,
   workerId,
+  workerPid,
   writeLock,
 } from '@worldline/host';
 import type { Logger, Store } from '@worldline/ports';
@@ -66,6 +68,8 @@ export async function openRunning(
     config,
     worker: await workerId(),
     dead: await deadHolder(store, identity.world_id, before),
+    leaseTimes: ctx.composition.leaseTimes,
+    failpoints: ctx.composition.failpoints,
     log,
     env: ctx.worldEnv,
     secretsDir: folder.secrets,
@@ -75,13 +79,8 @@ export async function openRunning(
     holdEffects: how.holdEffects,
   });
   if (!opened.ok) {
-    if (opened.failure.code !== 'world.locked' || before.state !== 'alive') return stopWith(opened.failure);
-    return stop('world.locked', `process ${before.lock.pid} runs this world`, {
-      hint:
-        before.lock.mode === 'daemon'
-          ? 'commands reach it without --mode batch; Ctrl-C there ends it'
-          : 'it ends by itself; try again',
-    });
+    if (opened.failure.code !== 'world.locked') return stopWith(opened.failure);
+    return await lockedBy(ctx, store, identity, opened.failure);
   }
   const world = opened.value;
   if (before.state === 'alive')
@@ -97,6 +96,24 @@ export async function openRunning(
       if (failure !== undefined) return stopWith(failure);
     },
   };
+}
+
+/** Says who has the world. Between lease and lock file only the lease names the process. */
+async function lockedBy(ctx: Context, store: Store, identity: WorldIdentity, failure: HostFailure): Promise<never> {
+  const now = await inspectLock((await ctx.folder()).lock);
+  const holder = (await store.world.get(identity.world_id))?.lease?.holder;
+  if (now.state === 'alive' && (holder === undefined || holder === now.lock.worker)) {
+    const { pid, mode } = now.lock;
+    return stop('world.locked', `process ${pid} runs this world since ${now.since.toISOString()}`, {
+      hint:
+        mode === 'daemon'
+          ? 'commands reach it without --mode batch; Ctrl-C there ends it'
+          : 'it ends by itself; try again',
+    });
+  }
+  const pid = holder === undefined ? undefined : workerPid(holder);
+  if (pid === undefined) return stopWith(failure);
+  return stop('world.locked', `process ${pid} has just taken this world`, { hint: failure.hint });
 }
 
 /** The lease holder, when its process is proved dead: by the lock file, or by its own name. */

@@ -36,7 +36,7 @@ export async function writing<T>(ctx: Context, use: (open: OpenStore) => Promise
     known.value === undefined
       ? requireLoaded(ctx.syncFile().airDir, ctx.root, (await ctx.config()).world.require_policy)
       : undefined;
-  const store = await openForWriting(dir);
+  const store = await openForWriting(dir, ctx.composition.storeFailpoints);
   try {
     const identity = known.value ?? (await create(ctx, store, loaded!));
     return await use({ store, identity });

@@ -49,6 +49,7 @@ export {
   type LockState,
   removeLock,
   workerId,
+  workerPid,
   writeLock,
 } from './lock.ts';
 export { silentLogger } from './log.ts';

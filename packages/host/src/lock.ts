@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 
@@ -27,14 +27,17 @@ export type LockState =
   /** Its process is gone: the lease may be taken over from `lock.worker` at once. */
   | { readonly state: 'dead'; readonly lock: LockInfo | undefined }
   /** Its process lives; whether it still may write is for the lease to say. */
-  | { readonly state: 'alive'; readonly lock: LockInfo };
+  | { readonly state: 'alive'; readonly lock: LockInfo; readonly since: Date };
 
 export async function inspectLock(path: string): Promise<LockState> {
   const lock = await readLock(path);
   if (lock === undefined) return { state: 'absent' };
   // Half a file is what a crash inside a write leaves; nobody holds it.
   if (lock === 'damaged') return { state: 'dead', lock: undefined };
-  return (await isAlive(lock)) ? { state: 'alive', lock } : { state: 'dead', lock };
+  if (!(await isAlive(lock))) return { state: 'dead', lock };
+  // The file is replaced with every lease, so its time is that of the holder's.
+  const made = await stat(path).catch(() => undefined);
+  return { state: 'alive', lock, since: made?.mtime ?? new Date() };
 }
 
 /** Replaces the lock by this process's; called after the lease was acquired. */
@@ -67,6 +70,12 @@ export async function writeLock(
  */
 export async function workerId(): Promise<string> {
   return `${await bootId()}/${process.pid}/${await startTime(process.pid)}/${randomBytes(6).toString('hex')}`;
+}
+
+/** Process of a worker that `workerId` named. */
+export function workerPid(worker: string): number | undefined {
+  const pid = Number(worker.split('/')[1]);
+  return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
 }
 
 /** Whether `worker` was a process of this boot of this machine that is gone. */

@@ -53,8 +53,10 @@ async function alreadyRunning(ctx: Context, flags: RunFlags, identity: WorldIden
   const lock = await inspectLock((await ctx.folder()).lock);
   const pid = lock.state === 'alive' ? lock.lock.pid : undefined;
   const who = pid === undefined ? 'another process' : `process ${pid}`;
-  if (flags.batch === true) stop('world.locked', `${who} runs this world`, { hint: 'submit to it, or stop it first' });
-  ctx.out.answer([`${who} runs this world already`], { running: true, pid, world_id: identity.world_id });
+  const since = lock.state === 'alive' ? ` since ${lock.since.toISOString()}` : '';
+  if (flags.batch === true)
+    stop('world.locked', `${who} runs this world${since}`, { hint: 'submit to it, or stop it first' });
+  ctx.out.answer([`${who} runs this world already${since}`], { running: true, pid, world_id: identity.world_id });
 }
 
 /** What the folder says and the world does not do: both are told, neither stops it (`host.md` §7.1). */
