@@ -1,17 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { unwrap } from '@worldline/canon';
 import { encodeInboxItem, ensureKeys, prepareDecision, restoreKernel, signReceipts } from '@worldline/host';
 import type { Store } from '@worldline/ports';
-import { openSqliteStore } from '@worldline/store-sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { checkAtRest, ofKind, outcomes } from './check.ts';
 import { eventOf, itemOf, type Job } from './composition.ts';
-import { Child } from './lab.ts';
-import { worldNodes } from './nodes.ts';
+import { Folder, isRunning } from './folder.ts';
+import type { Child } from './lab.ts';
 import { seeded } from './random.ts';
 import { Service } from './service.ts';
 
@@ -21,41 +16,22 @@ import { Service } from './service.ts';
  * process goes on; at the end everything that was acknowledged has happened, and once.
  */
 
-const WORLDLINE = fileURLToPath(new URL('../../packages/cli/bin/worldline.js', import.meta.url));
 const KILLS = Number(process.env['WORLDLINE_KILLS'] ?? 5);
 const SEEDS =
   process.env['WORLDLINE_SEED'] === undefined
     ? [7, Math.floor(Math.random() * 2 ** 31)]
     : [Number(process.env['WORLDLINE_SEED'])];
 
-let folder: string;
+let folder: Folder;
 let service: Service;
-let daemon: Child | undefined;
-
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'worldline-kill-'));
-  mkdirSync(join(folder, 'air'));
-  writeFileSync(join(folder, 'air', 'world.air.json'), JSON.stringify(worldNodes()));
-  writeFileSync(join(folder, 'worldline.json'), '{ "version": 1 }');
-  writeFileSync(
-    join(folder, 'worldline.host.json'),
-    JSON.stringify({ http: { allow_private: ['127.0.0.1'] }, snapshot: { every_entries: 60 } }),
-  );
+  folder = new Folder();
   service = await Service.start();
 });
-
 afterEach(async () => {
-  daemon?.kill('SIGKILL');
-  await daemon?.gone;
+  await folder.remove();
   await service.stop();
-  rmSync(folder, { recursive: true, force: true });
 });
-
-function startDaemon(): Child {
-  return new Child([WORLDLINE, '--world', folder, 'run']);
-}
-
-const isRunning = (child: Child) => /\brunning\b/.test(child.log);
 
 /** What clients beside the world do: submit, and decide approvals. */
 class Clients {
@@ -88,7 +64,7 @@ class Clients {
   async decide(): Promise<void> {
     const row = (await this.#store.world.get(this.#worldId))!;
     const kernel = unwrap(await restoreKernel(this.#store, row, row.epoch));
-    const { receipts } = await ensureKeys(join(folder, '.worldline', 'keys'));
+    const { receipts } = await ensureKeys(folder.path('keys'));
     for (const emission of kernel.pending()) {
       if (emission.kind !== 'approval.request') continue;
       const decision = { intentHash: emission.intentHash, decision: 'approved', approver: 'tests' } as const;
@@ -109,12 +85,11 @@ test.each(SEEDS)(
   { timeout: 120_000 + KILLS * 10_000 },
   async (seed) => {
     const random = seeded(seed);
-    daemon = startDaemon();
+    let daemon = folder.run('run');
     const first = daemon;
     await first.until('the first start', () => isRunning(first));
-    const identity = JSON.parse(readFileSync(join(folder, '.worldline', 'world.json'), 'utf8')) as { world_id: string };
-    const worldId = identity.world_id;
-    const store = unwrap(await openSqliteStore(join(folder, '.worldline', 'store')));
+    const { worldId } = folder;
+    const store = await folder.open();
     try {
       const clients = new Clients(store, worldId, random);
       for (let kill = 0; kill < KILLS; kill++) {
@@ -132,7 +107,7 @@ test.each(SEEDS)(
         await sleep(random() * (atWork ? 300 : 700));
         child.kill('SIGKILL');
         await child.gone;
-        daemon = startDaemon();
+        daemon = folder.run('run');
       }
       const last = daemon;
       const { acknowledged } = clients;

@@ -2,8 +2,8 @@ import { writeSync } from 'node:fs';
 import { unwrap } from '@worldline/canon';
 import type { LogLevel } from '@worldline/ports';
 import {
-  changeManifest,
   type Composition,
+  changeManifest,
   create,
   enqueue,
   fireWhenDue,

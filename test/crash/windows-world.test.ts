@@ -118,7 +118,7 @@ describe('manifest, lease, creation', () => {
     await put(lab.job('keyed', 'a'));
     const file = lab.file('hold');
     const child = lab.start([['open'], ['stay']], {
-      leaseTimes: { ttlMs: 500, renewMs: 150, safetyMs: 100, maxSkewMs: 2_000 },
+      leaseTimes: { ttlMs: 3_000, renewMs: 500, safetyMs: 300, maxSkewMs: 2_000 },
       storeRules: [{ at: 'store.taken', ...COMMIT, act: 'hold', file }],
     });
     await lab.held(child, file);
