@@ -1,3 +1,4 @@
+export { type AuthoredDef, AuthoredWorld } from './authored.ts';
 export { type AuthorityChange, authorityChanges } from './authority.ts';
 export {
   BUILTIN_ENFORCERS,

@@ -11,7 +11,7 @@ import {
 } from '@worldline/canon';
 import { buildCatalog } from './catalog.ts';
 import type { Diagnostic } from './diagnostic.ts';
-import { emptyObject, type Json, shorten } from './json.ts';
+import { emptyObject, type Json, type JsonObject, shorten } from './json.ts';
 import {
   assembleWorld,
   builtinOf,
@@ -26,7 +26,7 @@ import { type ManifestSource, type RefSource, SECTIONS, type Section } from './n
 import { type ParsedNode, parseNode } from './node-parse.ts';
 import { type Origin, type Problem, toDiagnostics } from './node-read.ts';
 import { validate } from './validate.ts';
-import type { Listed, LoadOptions } from './validate-world.ts';
+import type { Listed, LoadOptions, World } from './validate-world.ts';
 
 /** Loading a stored manifest (`definitions.md` §9). */
 
@@ -42,6 +42,19 @@ export function loadStored(
   get: (hash: Uint8Array) => Uint8Array | undefined,
   options: LoadOptions = {},
 ): Result<Catalog, readonly Diagnostic[]> {
+  const read = readStoredWorld(manifestHash, get, options);
+  if (!read.ok) return read;
+  const { world, json } = read.value;
+  // Of bytes with `$kind` the manifest hash is still the one without it.
+  return ok(buildCatalog(world, Object.hasOwn(json, '$kind') ? undefined : manifestHash).catalog);
+}
+
+/** A stored manifest with everything that it lists, valid; and its node as it is stored. */
+export function readStoredWorld(
+  manifestHash: Uint8Array,
+  get: (hash: Uint8Array) => Uint8Array | undefined,
+  options: LoadOptions = {},
+): Result<{ readonly world: World; readonly json: JsonObject }, readonly Diagnostic[]> {
   const found = readObject(manifestHash, get);
   if (!found.ok) {
     const origin: Origin = { json: null, base: [], kind: 'manifest' };
@@ -58,9 +71,7 @@ export function loadStored(
   const world = assembleWorld(manifest, resolved.value);
   const problems = validate(world, options);
   if (problems.length > 0) return fail(toDiagnostics(problems));
-  // Of bytes with `$kind` the manifest hash is still the one without it.
-  const plain = typeof found.value === 'object' && found.value !== null && !Object.hasOwn(found.value, '$kind');
-  return ok(buildCatalog(world, plain ? manifestHash : undefined).catalog);
+  return ok({ world, json: found.value as JsonObject });
 }
 
 const NO_HASH = new Uint8Array(32);
