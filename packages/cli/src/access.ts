@@ -9,10 +9,12 @@ import {
   ensureKeys,
   type InboxIngress,
   inspectLock,
+  type ManifestChangeRequest,
   type PlanStartRequest,
   prepareCancel,
   prepareDecision,
   prepareEvent,
+  prepareManifestChange,
   preparePlanStart,
   signReceipts,
   submitItem,
@@ -35,7 +37,8 @@ export type Submission =
   | { readonly kind: 'event'; readonly request: EventRequest }
   | { readonly kind: 'plan'; readonly request: PlanStartRequest }
   | { readonly kind: 'cancel'; readonly request: CancelRequest }
-  | { readonly kind: 'decision'; readonly request: DecisionRequest };
+  | { readonly kind: 'decision'; readonly request: DecisionRequest }
+  | { readonly kind: 'manifest'; readonly request: ManifestChangeRequest };
 
 export type Submitted =
   | { readonly state: 'accepted'; readonly ingressId: string | undefined }
@@ -229,6 +232,10 @@ class InboxAccess implements Access {
         ingress: { kind: 'receipt', receipt, verdict: {} },
         dedupeKey: `r:${hashText(receipt.intentHash)}:${toHex(sha256(receipt.signature))}`,
       };
+    }
+    if (submission.kind === 'manifest') {
+      const change = await prepareManifestChange(this.#store, await this.#ctx.config(), submission.request);
+      return change.ok ? { ingress: change.value } : stopWith(change.failure);
     }
     const bytes = reader.object(reader.row.configHash);
     const config = bytes === undefined ? undefined : decodeConfig(bytes);

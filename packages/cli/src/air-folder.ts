@@ -1,8 +1,7 @@
 import { type Dirent, readdirSync, readFileSync } from 'node:fs';
 import { basename, join, relative, sep } from 'node:path';
 import { type Diagnostic, isAirFile, type Loaded, loadAuthored, type SourceFile } from '@worldline/air';
-import { compareUtf8, fromUtf8, hashText, type Result } from '@worldline/canon';
-import type { Context } from './context.ts';
+import { compareUtf8, fromUtf8, type Result } from '@worldline/canon';
 import { CommandError, detail, stop } from './failure.ts';
 import { isFolder } from './folder.ts';
 
@@ -70,16 +69,4 @@ export function requireLoaded(airDir: string, shownFrom: string, requirePolicy: 
     hint: 'run "worldline check" to see them with their source lines',
     details: errors.map(detail),
   });
-}
-
-/** Manifest hash of a world's folder; undefined when it holds no valid definitions, which is for `check` to explain. */
-export function folderManifest(ctx: Context): string | undefined {
-  try {
-    const { result } = loadFolder(ctx.syncFile().airDir, ctx.root, false);
-    return result.ok ? hashText(result.value.catalog.manifestHash) : undefined;
-  } catch (error) {
-    // A world runs from its store: a folder that is gone or broken is no reason to stop.
-    if (error instanceof CommandError) return undefined;
-    throw error;
-  }
 }

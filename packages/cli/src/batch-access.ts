@@ -90,6 +90,8 @@ function send(world: World, submission: Submission) {
       return world.cancelPlan(submission.request);
     case 'decision':
       return world.decideApproval(submission.request);
+    case 'manifest':
+      return world.changeManifest(submission.request);
     default:
       return submission satisfies never;
   }

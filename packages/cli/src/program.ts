@@ -78,6 +78,42 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
   checkCommand(root.command('check'), run);
 
   root
+    .command('push')
+    .summary("make the folder's definitions those of the world")
+    .description(
+      'Checks the definitions of the folder and makes them those of the world. Runs under way end as begun; what starts afterwards is new. Authority is live: grants and policy hold for everybody at once. Without a world yet, makes it.',
+    )
+    .option('--map <file>', 'sync file (default: worldline.json of the world)')
+    .option('--dry-run', 'show what would change, and write nothing')
+    .option('--prune-defs', 'remove definitions that only the world has')
+    .addHelpText('after', examples('push --dry-run', 'push', 'push --prune-defs --json'))
+    .action(async (flags) => run(async (ctx) => (await import('./command/push.ts')).push(ctx, flags)));
+
+  root
+    .command('pull')
+    .summary("make the world's definitions those of the folder")
+    .description(
+      'Writes the definitions of the world into the folder. What is the same stays as it was written, comments included. Changes that were never pushed are not overwritten.',
+    )
+    .option('--map <file>', 'sync file (default: worldline.json of the world)')
+    .option('--dry-run', 'list the files that would change, and write nothing')
+    .option('--prune', 'remove definitions that only the folder has')
+    .option('--check-clean', 'write nothing; exit 7 when folder and world differ')
+    .option('--force', 'overwrite changes that were never pushed')
+    .addHelpText('after', examples('pull --dry-run', 'pull', 'pull --check-clean --prune'))
+    .action(async (flags) => run(async (ctx) => (await import('./command/pull.ts')).pull(ctx, flags)));
+
+  const manifest = group(root, 'manifest', 'what the world lists, grants and routes');
+  manifest
+    .command('get')
+    .summary('show the manifest')
+    .description('Shows the canonical manifest of the world, now or at a height of its journal.')
+    .option('--consistency <c>', 'head, at_least:<height> or exact:<height>', 'head')
+    .option('--raw', 'write the canonical bytes to standard output')
+    .addHelpText('after', examples('manifest get', 'manifest get --consistency exact:17 --json'))
+    .action(async (flags) => run(async (ctx) => (await import('./command/manifest.ts')).getManifest(ctx, flags)));
+
+  root
     .command('run')
     .summary('run the world until it is stopped')
     .description(

@@ -1,7 +1,7 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { HostKey, WorldFolder, WorldIdentity } from '@worldline/host';
 import type { Store } from '@worldline/ports';
-import { requireLoaded } from './air-folder.ts';
+import { readAirFolder, requireLoaded } from './air-folder.ts';
 import type { Context } from './context.ts';
 import { stop, stopWith } from './failure.ts';
 import { makeFolder } from './folder.ts';
@@ -15,8 +15,10 @@ export interface OpenStore {
 /**
  * Opens the store of a world folder, and first makes the world when there is none yet: from its checked definitions, so
  * that wrong ones leave nothing behind.
+ *
+ * @param airDir - folder of those definitions; default: what the sync file says.
  */
-export async function writing<T>(ctx: Context, use: (open: OpenStore) => Promise<T>): Promise<T> {
+export async function writing<T>(ctx: Context, use: (open: OpenStore) => Promise<T>, airDir?: string): Promise<T> {
   const { readIdentity } = await import('@worldline/host');
   const { openForWriting, openReadOnly } = await import('./open-store.ts');
   const known = await readIdentity(await ctx.folder());
@@ -32,13 +34,12 @@ export async function writing<T>(ctx: Context, use: (open: OpenStore) => Promise
         hint: 'is --store the store of this world?',
       });
   }
+  const from = known.value === undefined ? (airDir ?? ctx.syncFile().airDir) : undefined;
   const loaded =
-    known.value === undefined
-      ? requireLoaded(ctx.syncFile().airDir, ctx.root, (await ctx.config()).world.require_policy)
-      : undefined;
+    from === undefined ? undefined : requireLoaded(from, ctx.root, (await ctx.config()).world.require_policy);
   const store = await openForWriting(dir, ctx.composition.storeFailpoints);
   try {
-    const identity = known.value ?? (await create(ctx, store, loaded!));
+    const identity = known.value ?? (await create(ctx, store, loaded!, from!));
     return await use({ store, identity });
   } finally {
     await store.close();
@@ -49,7 +50,12 @@ export async function writing<T>(ctx: Context, use: (open: OpenStore) => Promise
  * Makes the world. Ids are claimed in a file first, so that two processes, or one after a crash, make the same world;
  * `world.json` appears when it is durable.
  */
-async function create(ctx: Context, store: Store, loaded: ReturnType<typeof requireLoaded>): Promise<WorldIdentity> {
+async function create(
+  ctx: Context,
+  store: Store,
+  loaded: ReturnType<typeof requireLoaded>,
+  airDir: string,
+): Promise<WorldIdentity> {
   const { createWorld, ensureKeys } = await import('@worldline/host');
   const folder = await ctx.folder();
   let claimed: Claim;
@@ -81,6 +87,8 @@ async function create(ctx: Context, store: Store, loaded: ReturnType<typeof requ
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   if (created.ok) {
+    const { writeSyncState } = await import('./sync-state.ts');
+    await writeSyncState(ctx, created.value.manifestHash, readAirFolder(airDir, ctx.root));
     for (const warning of loaded.warnings)
       ctx.out.notice(`${warning.file ?? ''} ${warning.code}: ${warning.message}`.trim());
     ctx.out.notice(`created world ${identity.world_id}`);

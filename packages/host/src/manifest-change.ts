@@ -1,8 +1,8 @@
-import { ok } from '@worldline/canon';
+import { fail, ok } from '@worldline/canon';
 import type { ManifestIngress, StoredObject } from '@worldline/kernel';
 import type { Store } from '@worldline/ports';
 import type { HostConfig } from './config.ts';
-import { type Answer, refuse } from './failure.ts';
+import { type Answer, type HostFailure, refuse } from './failure.ts';
 
 /**
  * Direct apply (`governance.md` §6): the active manifest is replaced by one that was compiled against it, without a
@@ -32,17 +32,18 @@ export async function prepareManifestChange(
   config: HostConfig,
   request: ManifestChangeRequest,
 ): Promise<Answer<ManifestIngress>> {
-  if (!config.governance.directApply) return directApplyDisabled();
+  if (!config.governance.directApply) return fail(directApplyDisabled());
   const put = await store.cas.putMany(request.objects);
   if (put.answer !== 'ok') return refuse('host_error', `the store did not take the definitions: ${put.answer}`);
   const { manifestHash, manifestBase, patchHash, actor, ingressId } = request;
   return ok({ kind: 'control', command: 'manifest', manifestHash, manifestBase, patchHash, actor, ingressId });
 }
 
-export function directApplyDisabled(): Answer<never> {
-  return refuse(
-    'governance.direct_apply_disabled',
-    'worldline.host.json forbids changing the manifest without a proposal (governance.direct_apply)',
-    { hint: 'This release has no proposals yet; set governance.direct_apply to true for the time of a push.' },
-  );
+export function directApplyDisabled(): HostFailure {
+  return {
+    code: 'governance.direct_apply_disabled',
+    path: [],
+    message: 'worldline.host.json forbids changing the manifest without a proposal (governance.direct_apply)',
+    hint: 'This release has no proposals yet; set governance.direct_apply to true for the time of a push.',
+  };
 }

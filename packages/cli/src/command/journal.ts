@@ -23,6 +23,7 @@ const KINDS = [
   'plan_cancel',
   'reducer_fault',
   'ingress_rejected',
+  'governance',
   'manifest',
   'snapshot',
   'baseline',

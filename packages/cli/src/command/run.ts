@@ -1,14 +1,14 @@
-import { bytesEqual, hashText, sha256 } from '@worldline/canon';
+import { bytesEqual, sha256 } from '@worldline/canon';
 import { inspectLock, type WorldIdentity } from '@worldline/host';
 import { encodeConfig } from '@worldline/kernel';
 import type { Logger, LogLevel, Store } from '@worldline/ports';
 import { startControlServer } from '@worldline/server';
 import { interruptible, operator, runningWorld } from '../access.ts';
-import { folderManifest } from '../air-folder.ts';
 import { noticeLogger, waitingText } from '../batch-access.ts';
 import type { Context } from '../context.ts';
 import { stop, stopWith } from '../failure.ts';
 import { streamLogger } from '../log.ts';
+import { folderDiffers } from '../manifest-difference.ts';
 import { openRunning, type RunningWorld } from '../open-world.ts';
 import { counted } from '../output.ts';
 import { Reader } from '../reader.ts';
@@ -68,10 +68,8 @@ async function tellDifferences(ctx: Context, store: Store, identity: WorldIdenti
       'the "world" settings of worldline.host.json are not those in force; "worldline config get" shows the differences, "worldline config apply" journals them',
     );
   }
-  const manifest = folderManifest(ctx);
-  if (manifest !== undefined && manifest !== hashText((await reader.catalog()).manifestHash)) {
-    log.warn('the definitions of the folder are not the ones that this world runs');
-  }
+  if (await folderDiffers(ctx, reader))
+    log.warn('the definitions of the folder are not the ones that this world runs; "worldline push" makes them so');
 }
 
 /** Until a signal or a request ends it, or the world can no longer be run here. */

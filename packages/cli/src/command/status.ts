@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs';
 import { hashText } from '@worldline/canon';
 import { inspectLock, readIdentity } from '@worldline/host';
 import { runningWorld } from '../access.ts';
-import { folderManifest, shown } from '../air-folder.ts';
+import { shown } from '../air-folder.ts';
 import type { Context } from '../context.ts';
 import { stopWith } from '../failure.ts';
+import { folderDiffers } from '../manifest-difference.ts';
 import type { Data } from '../output.ts';
 import { Reader } from '../reader.ts';
 import { countWaits } from '../run-view.ts';
@@ -41,9 +42,11 @@ export async function status(ctx: Context): Promise<void> {
     const kinds = [...(await reader.catalog()).effects.keys()].sort();
     const adapters = await adapterKinds(ctx);
     const missing = kinds.filter((kind) => !adapters.some((pattern) => matches(pattern, kind)));
-    const manifest = folderManifest(ctx);
-    const differs = manifest !== undefined && manifest !== meta.manifest_hash;
-    if (differs) ctx.out.notice('the definitions of the folder are not the ones that this world runs');
+    const differs = await folderDiffers(ctx, reader);
+    if (differs)
+      ctx.out.notice(
+        'the definitions of the folder are not the ones that this world runs; "worldline push" makes them so',
+      );
     const human = lines([
       ['folder', ctx.root],
       ['world', identity.value.world_id],
