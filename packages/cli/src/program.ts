@@ -330,6 +330,8 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .addHelpText('after', examples('trace-summary', 'trace-summary --plan hello/greet@1 --instances --json'))
     .action(async (flags) => run(async (ctx) => (await import('./command/trace-summary.ts')).traceSummary(ctx, flags)));
 
+  traceCommands(root, run);
+
   const defs = group(root, 'defs', 'definitions of the live manifest');
   defs
     .command('ls')
@@ -443,6 +445,56 @@ function effectCommands(root: Command, run: Act): void {
     .action(async (intent: string, flags) =>
       run(async (ctx) => (await import('./command/effects.ts')).injectReceipt(ctx, intent, flags)),
     );
+}
+
+function traceCommands(root: Command, run: Act): void {
+  const rooted = (command: Command) =>
+    command
+      .option('--event-hash <hash>', 'the event, as "event send" prints it; its beginning is enough')
+      .option('--schema <schema>', 'or the newest event of this schema')
+      .option('--correlate-by <path>', 'with --schema: whose field here, order.id')
+      .option('--value <json>', 'with --correlate-by: has this value')
+      .option('--window-limit <n>', 'at most so many records (up to 10000)', count('records'), 400);
+  rooted(root.command('trace'))
+    .summary('what followed from an event')
+    .description(
+      'Shows what followed from one event and from nothing else: runs, their effects, receipts and events, with what is still waited for.',
+    )
+    .option('--follow', 'go on until it has ended or failed')
+    .option('--interval-ms <n>', 'with --follow: time between looks', count('milliseconds'), 700)
+    .option('--max-polls <n>', 'with --follow: at most so many looks', count('looks'), 120)
+    .option('--out <file>', 'write to this file instead')
+    .addHelpText(
+      'after',
+      examples(
+        'trace --event-hash sha256:3f2a…',
+        `trace --schema hello/Asked@1 --correlate-by name --value '"Ada"'`,
+        'trace --event-hash sha256:3f2a… --follow',
+      ),
+    )
+    .action(async (flags) => run(async (ctx) => (await import('./command/trace.ts')).trace(ctx, flags)));
+  root
+    .command('trace-find')
+    .summary('find events by a field')
+    .description('Finds events whose field has a value, newest first.')
+    .requiredOption('--schema <schema>', 'their schema')
+    .requiredOption('--correlate-by <path>', 'the field, order.id')
+    .requiredOption('--value <json>', 'its value')
+    .option('--from <seq>', 'first record (default: so that the last one is the newest)', count('a sequence number'))
+    .option('--limit <n>', 'look at so many records', count('records'), 1000)
+    .option('--max-results <n>', 'show at most so many', count('events'), 20)
+    .option('--out <file>', 'write to this file instead')
+    .addHelpText('after', examples(`trace-find --schema hello/Asked@1 --correlate-by name --value '"Ada"'`))
+    .action(async (flags) => run(async (ctx) => (await import('./command/trace.ts')).traceFind(ctx, flags)));
+  rooted(root.command('trace-diagnose'))
+    .summary('why it stands where it stands')
+    .description('Says in one word how far an event has come, why no further, and what to do about it.')
+    .option('--check', 'exit 7 unless it is completed')
+    .addHelpText(
+      'after',
+      examples('trace-diagnose --event-hash sha256:3f2a…', 'trace-diagnose --event-hash sha256:3f2a… --check --json'),
+    )
+    .action(async (flags) => run(async (ctx) => (await import('./command/trace.ts')).traceDiagnose(ctx, flags)));
 }
 
 function configCommands(root: Command, run: Act): void {
