@@ -7,7 +7,7 @@ import { runInstance } from './plan-run.ts';
 import type { JournalRecord } from './record.ts';
 import type { WorldState } from './state.ts';
 import { Runaway, type Stamp, Turn } from './turn.ts';
-import type { UndoLog } from './undo.ts';
+import { UndoLog } from './undo.ts';
 
 /** A batch as it is stored. */
 export interface RecordedBatch {
@@ -39,6 +39,9 @@ export class BatchLog {
   readonly #tentative: { readonly undo: UndoLog | undefined; readonly before: Position }[] = [];
   readonly #entries = new CborWriter();
   readonly #body = new CborWriter();
+  readonly #spareLogs: UndoLog[] = [];
+  #piece = new Uint8Array(0);
+  #pieceAt = PIECE_BYTES;
 
   /** @param epoch - lease epoch of the writer, for batches that are not replayed. */
   constructor(state: WorldState, epoch: number) {
@@ -54,7 +57,9 @@ export class BatchLog {
   accept(count: number): void {
     if (count > this.#tentative.length)
       throw new Error(`${count} batches accepted, ${this.#tentative.length} are tentative`);
-    this.#tentative.splice(0, count);
+    for (const { undo } of this.#tentative.splice(0, count)) {
+      if (undo !== undefined) this.#release(undo);
+    }
   }
 
   /** Takes every tentative batch back. */
@@ -62,7 +67,10 @@ export class BatchLog {
     const state = this.#state;
     for (let i = this.#tentative.length - 1; i >= 0; i--) {
       const { undo, before } = this.#tentative[i]!;
-      undo?.rollback();
+      if (undo !== undefined) {
+        undo.rollback();
+        this.#release(undo);
+      }
       state.height = before.height;
       state.chain = before.chain;
       state.cursor = before.cursor;
@@ -90,7 +98,19 @@ export class BatchLog {
   }
 
   #turn(stamp: Stamp, entriesMax: number): Turn {
-    return new Turn(this.#state.height, stamp, entriesMax, this.#entries);
+    const undo = this.#spareLogs.pop() ?? new UndoLog();
+    return new Turn(this.#state.height, stamp, entriesMax, { entries: this.#entries, undo });
+  }
+
+  /** Undoes what a turn did that becomes no batch. */
+  abandon(turn: Turn): void {
+    turn.undo.rollback();
+    this.#release(turn.undo);
+  }
+
+  #release(undo: UndoLog): void {
+    undo.forget();
+    if (this.#spareLogs.length < SPARE_LOGS_MAX) this.#spareLogs.push(undo);
   }
 
   /** Runs what the turn queued until nothing is left (`kernel.md` §6.4). @throws Runaway over the limit of tasks. */
@@ -166,6 +186,19 @@ export class BatchLog {
     return { height: this.#state.height, chain: this.#state.chain, cursor: this.#state.cursor };
   }
 
+  #store(body: CborWriter): Uint8Array {
+    const { length } = body;
+    if (length > SHARED_BYTES_MAX) return body.take();
+    if (this.#pieceAt + length > PIECE_BYTES) {
+      this.#piece = new Uint8Array(PIECE_BYTES);
+      this.#pieceAt = 0;
+    }
+    body.copyTo(this.#piece, this.#pieceAt);
+    const bytes = this.#piece.subarray(this.#pieceAt, this.#pieceAt + length);
+    this.#pieceAt += length;
+    return bytes;
+  }
+
   /** Encodes the batch and moves head and chain. */
   #seal(ingress: BatchBody['ingress'], stamp: Stamp | undefined, turn: Turn | undefined, rows: Rows): Batch {
     const state = this.#state;
@@ -182,7 +215,7 @@ export class BatchLog {
       body = recorded.body;
       state.chain = recorded.chain;
     } else {
-      body = out.take();
+      body = this.#store(out);
       state.chain = nextChain(state.chain, body);
     }
     state.height = firstSeq + count;
@@ -216,6 +249,16 @@ export function appliedOutcome(turn: Turn): Outcome {
 }
 
 const EMPTY = new Uint8Array(0);
+
+/** As many as there are tentative batches of a busy world. */
+const SPARE_LOGS_MAX = 512;
+
+/**
+ * Bodies of a usual size share a piece of memory: getting one of its own takes longer than filling it. What is kept of a
+ * batch keeps its piece, so pieces are small.
+ */
+const PIECE_BYTES = 8192;
+const SHARED_BYTES_MAX = 2048;
 
 const NO_STAMP: Stamp = { nowNs: 0n, logicalNowNs: 0n, entropy: new Uint8Array(64), manifestHash: ZERO_CHAIN };
 

@@ -111,6 +111,8 @@ function checkBindings(ingress: PlanStartIngress, limits: WorldLimits): Refusal 
 
 function checkText(what: string, value: string, bytesMax: number): Refusal | undefined {
   if (!isWellFormed(value)) return decodeError(`${what} must be Unicode text`);
+  // A UTF-16 unit takes at most three bytes.
+  if (value.length * 3 <= bytesMax) return undefined;
   return value.length > bytesMax || utf8(value).length > bytesMax
     ? { code: 'too_large', message: `${what} is over ${bytesMax} bytes` }
     : undefined;

@@ -430,7 +430,7 @@ export class Kernel {
       started = root(turn);
       this.#log.drain(turn);
     } catch (error) {
-      turn.undo.rollback();
+      this.#log.abandon(turn);
       if (error instanceof Runaway) {
         return this.#reject(
           ingress,

@@ -1,4 +1,4 @@
-import { normalizeCbor, type Type } from '@worldline/air';
+import { type Catalog, normalizeCbor, type Type } from '@worldline/air';
 import { bytesEqual, encode } from '@worldline/canon';
 import { type Emission, timerKey } from './emission.ts';
 import type { ReceiptIngress } from './ingress.ts';
@@ -82,7 +82,7 @@ type Payload = { readonly ok: true; readonly bytes: Uint8Array } | { readonly ok
 /** Against the schema that the origin pins; an origin that is gone leaves the active one. */
 function readPayload(state: WorldState, emission: Emission, payloadCbor: Uint8Array): Payload {
   if (payloadCbor.length > state.config.limits.max_receipt_bytes) return { ok: false, why: 'payload too large' };
-  const catalog = pinnedCatalog(state, [emission.origin, ...emission.waiters.map((w) => w.origin)]);
+  const catalog = pinnedCatalog(state, emission);
   const effect = catalog.effects.get(emission.kind);
   if (effect === undefined) return { ok: false, why: `effect kind ${emission.kind} is not in the manifest` };
   const type: Type = { kind: 'ref', name: effect.def.receiptSchema };
@@ -90,12 +90,19 @@ function readPayload(state: WorldState, emission: Emission, payloadCbor: Uint8Ar
   return read.ok ? { ok: true, bytes: read.value.bytes } : { ok: false, why: read.failure[0]!.message };
 }
 
-function pinnedCatalog(state: WorldState, origins: readonly IntentOrigin[]) {
-  for (const origin of origins) {
-    const instance = origin.origin_kind === 'plan' ? state.instance(origin.plan_id) : undefined;
-    if (instance !== undefined) return state.catalogFor(instance.manifestHash);
+function pinnedCatalog(state: WorldState, emission: Emission): Catalog {
+  const leader = catalogOf(state, emission.origin);
+  if (leader !== undefined) return leader;
+  for (const { origin } of emission.waiters) {
+    const waiter = catalogOf(state, origin);
+    if (waiter !== undefined) return waiter;
   }
   return state.catalog;
+}
+
+function catalogOf(state: WorldState, origin: IntentOrigin): Catalog | undefined {
+  const instance = origin.origin_kind === 'plan' ? state.instance(origin.plan_id) : undefined;
+  return instance === undefined ? undefined : state.catalogFor(instance.manifestHash);
 }
 
 /** What the lease holder answers for a due timer (§12). */

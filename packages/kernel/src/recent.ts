@@ -36,20 +36,24 @@ export class Ring<T> {
       const kept = items.slice(-this.capacity);
       kept.push(item);
       this.#items = kept;
-      undo.push(() => {
-        this.#items = items;
-      });
+      undo.log(Ring.#restore<T>, this, undefined, items);
       return;
     }
     items.push(item);
-    undo.push(() => {
-      items.pop();
-    });
+    undo.log(dropLast<T>, items, undefined, undefined);
+  }
+
+  static #restore<T>(ring: Ring<T>, _: undefined, items: T[]): void {
+    ring.#items = items;
   }
 
   some(test: (item: T) => boolean): boolean {
     return this.items.some(test);
   }
+}
+
+function dropLast<T>(items: T[]): void {
+  items.pop();
 }
 
 export interface KnownIngress {
@@ -78,11 +82,7 @@ export class IngressMemory {
     undo.setMap(this.#entries, n, entry);
     undo.setMap(this.#byId, entry.ingressId, n);
     this.#next = n + 1;
-    undo.push(() => {
-      this.#next = n;
-      // A chunk that became full was hashed with an entry that is gone again.
-      this.#chunkHashes.delete(Math.floor(n / CHUNK));
-    });
+    undo.log(IngressMemory.#takeBack, this, undefined, n);
     const forgotten = this.#entries.get(n - REMEMBERED);
     if (forgotten !== undefined && this.#byId.get(forgotten.ingressId) === n - REMEMBERED) {
       undo.deleteMap(this.#byId, forgotten.ingressId);
@@ -92,6 +92,12 @@ export class IngressMemory {
     if (first > 0 && this.#next === REMEMBERED + first * CHUNK) {
       for (let k = (first - 1) * CHUNK; k < first * CHUNK; k++) undo.deleteMap(this.#entries, k);
     }
+  }
+
+  static #takeBack(memory: IngressMemory, _: undefined, n: number): void {
+    memory.#next = n;
+    // A chunk that became full was hashed with an entry that is gone again.
+    memory.#chunkHashes.delete(Math.floor(n / CHUNK));
   }
 
   #firstChunk(): number {

@@ -93,7 +93,8 @@ export class WorldState {
 
   /** A manifest that is active or that an instance pins. */
   catalogFor(manifestHash: Uint8Array): Catalog {
-    if (bytesEqual(manifestHash, this.catalog.manifestHash)) return this.catalog;
+    const active = this.catalog.manifestHash;
+    if (manifestHash === active || bytesEqual(manifestHash, active)) return this.catalog;
     const key = toHex(manifestHash);
     let catalog = this.#catalogs.get(key);
     if (catalog === undefined) {

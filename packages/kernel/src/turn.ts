@@ -2,7 +2,7 @@ import { type CborWriter, concatBytes, sha256, sha512, u64be, utf8 } from '@worl
 import type { ReleasedRow, StoredObject, TimerRow, UnseenEvent } from './batch.ts';
 import type { JournalRecord } from './record.ts';
 import { writeRecord } from './record-writer.ts';
-import { UndoLog } from './undo.ts';
+import type { UndoLog } from './undo.ts';
 
 /** The root stamp of a batch as it is journaled (`kernel.md` §4). */
 export interface Stamp {
@@ -34,7 +34,7 @@ const SCANNED_MAX = 16;
 export class Turn {
   readonly firstSeq: number;
   readonly stamp: Stamp;
-  readonly undo = new UndoLog();
+  readonly undo: UndoLog;
   readonly records: JournalRecord[] = [];
   /** The encoded entries, each with its head. Shared by all turns: it holds what is appended until the batch is sealed. */
   readonly entries: CborWriter;
@@ -53,12 +53,13 @@ export class Turn {
   /** Where the payload of the newest entry begins. */
   #entryFrom = 0;
 
-  constructor(firstSeq: number, stamp: Stamp, entriesMax: number, entries: CborWriter) {
+  constructor(firstSeq: number, stamp: Stamp, entriesMax: number, use: { entries: CborWriter; undo: UndoLog }) {
     this.firstSeq = firstSeq;
     this.stamp = stamp;
     this.#entriesMax = entriesMax;
-    this.entries = entries;
-    entries.clear();
+    this.entries = use.entries;
+    this.undo = use.undo;
+    use.entries.clear();
   }
 
   get nextSeq(): number {
