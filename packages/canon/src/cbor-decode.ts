@@ -1,7 +1,7 @@
 import { encodeItem } from './cbor-encode.ts';
 import { type CborFailure, type CborFailureCode, type CborValue, NESTING_LIMIT, NESTING_MAX } from './cbor-value.ts';
 import { fail, ok, type Result } from './result.ts';
-import { readUtf8 } from './utf8.ts';
+import { textAt } from './short-text.ts';
 
 /**
  * CBOR, reading side (`values.md` §5). Two readers share one walk:
@@ -218,44 +218,9 @@ function readText(info: number): string {
   const length = readLength(info);
   const start = at;
   at += length;
-  if (length <= TEXT_KEPT_BYTES) return shortText(start, length);
-  const text = readUtf8(source, start, at);
+  const text = textAt(source, start, length);
   if (text === undefined) throw malformed(start, 'text is not UTF-8');
   return text;
-}
-
-/**
- * Keys and names come again and again, so short texts are looked up by their bytes before they are built: one slot per
- * hash value, the last text wins. Only a cache.
- */
-const TEXT_KEPT_BYTES = 40;
-const TEXT_SLOTS = 4096;
-const textSlots: (string | undefined)[] = new Array<string | undefined>(TEXT_SLOTS).fill(undefined);
-
-function shortText(start: number, length: number): string {
-  let hash = length;
-  let high = 0;
-  for (let i = start; i < start + length; i++) {
-    const byte = source[i] as number;
-    hash = (Math.imul(hash, 31) + byte) | 0;
-    high |= byte;
-  }
-  if (high >= 0x80) {
-    const text = readUtf8(source, start, start + length);
-    if (text === undefined) throw malformed(start, 'text is not UTF-8');
-    return text;
-  }
-  const slot = (hash ^ (hash >>> 12)) & (TEXT_SLOTS - 1);
-  const kept = textSlots[slot];
-  if (kept !== undefined && kept.length === length && isAscii(kept, start)) return kept;
-  const text = readUtf8(source, start, start + length) as string;
-  textSlots[slot] = text;
-  return text;
-}
-
-function isAscii(text: string, start: number): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== source[start + i]) return false;
-  return true;
 }
 
 function refuseIndefinite(head: number): void {

@@ -2,6 +2,7 @@ export { fromBase64, toBase64 } from './base64.ts';
 export { bytesEqual, concatBytes, u64be } from './bytes.ts';
 export { type DecodeOptions, decode, decodeCanonical } from './cbor-decode.ts';
 export { encode, encodeItem } from './cbor-encode.ts';
+export { CborReader } from './cbor-reader.ts';
 export { type CborFailure, type CborFailureCode, type CborValue, NESTING_LIMIT, NESTING_MAX } from './cbor-value.ts';
 export { CborWriter, encodedText } from './cbor-writer.ts';
 export { hashOf, hashText, parseHashText } from './hash.ts';

@@ -1,6 +1,7 @@
 import { bytesEqual, CborWriter } from '@worldline/canon';
 import type { Applied, Batch, BatchIndex, Outcome } from './batch.ts';
-import { type BatchBody, writeBatchBody } from './body.ts';
+import type { BatchBody } from './body.ts';
+import { writeBatchBody } from './body-bytes.ts';
 import { nextChain, ZERO_CHAIN } from './chain.ts';
 import type { GenesisIngress, SnapshotIngress } from './ingress.ts';
 import { runInstance } from './plan-run.ts';

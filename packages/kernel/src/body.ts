@@ -1,32 +1,7 @@
-import {
-  type CborWriter,
-  decodeCanonical,
-  encode,
-  encodedText,
-  type Failure,
-  fail,
-  ok,
-  type Result,
-} from '@worldline/canon';
+import { decodeCanonical, encode, type Failure, fail, ok, type Result } from '@worldline/canon';
+import { readBatchBody } from './body-bytes.ts';
+import { ENTRYLESS, KINDS, UNSTAMPED } from './ingress-kinds.ts';
 import { isCount, isHash32, isMap, isText, isU64 } from './wire.ts';
-
-/** What a batch consumed (`kernel.md` §3); `seal` and `skip` are the batches without entries. */
-export const INGRESS_KINDS = [
-  'event',
-  'inbox',
-  'receipt',
-  'timer',
-  'internal',
-  'plan_start',
-  'control',
-  'snapshot',
-  'fork',
-  'genesis',
-  'seal',
-  'skip',
-] as const;
-
-export type IngressKind = (typeof INGRESS_KINDS)[number];
 
 export interface BodyIngress {
   readonly kind: string;
@@ -87,91 +62,23 @@ export function encodeBatchBody(body: BatchBody): Uint8Array {
   });
 }
 
-const VERSION_1 = Uint8Array.from([...encodedText('v'), 1]);
-const EPOCH = encodedText('epoch');
-const STAMP = encodedText('stamp');
-const NOW_NS = encodedText('now_ns');
-const ENTROPY = encodedText('entropy');
-const MANIFEST_HASH = encodedText('manifest_hash');
-const LOGICAL_NOW_NS = encodedText('logical_now_ns');
-const CURSOR = encodedText('cursor');
-const ENTRIES = encodedText('entries');
-const INGRESS = encodedText('ingress');
-const KIND = encodedText('kind');
-const DIGEST = encodedText('digest');
-const INBOX_SEQ = encodedText('inbox_seq');
-const INGRESS_ID = encodedText('ingress_id');
-const FIRST_SEQ = encodedText('first_seq');
-
-/**
- * Puts the bytes of `encodeBatchBody` into `out`, for entries that are encoded already.
- *
- * @param entries - `count` byte strings, each with its head, one after another.
- * @returns where in `out` they begin.
- */
-export function writeBatchBody(
-  out: CborWriter,
-  body: Omit<BatchBody, 'entries'>,
-  entries: { readonly count: number; readonly bytes: Uint8Array },
-): number {
-  const { ingress, stamp } = body;
-  out.prefix();
-  out.map(stamp === undefined ? 6 : 7);
-  out.raw(VERSION_1);
-  out.raw(EPOCH);
-  out.integer(body.epoch);
-  if (stamp !== undefined) {
-    out.raw(STAMP);
-    out.map(4);
-    out.raw(NOW_NS);
-    out.integer(stamp.nowNs);
-    out.raw(ENTROPY);
-    out.bytes(stamp.entropy);
-    out.raw(MANIFEST_HASH);
-    out.bytes(stamp.manifestHash);
-    out.raw(LOGICAL_NOW_NS);
-    out.integer(stamp.logicalNowNs);
-  }
-  out.raw(CURSOR);
-  out.bytes(body.cursor);
-  out.raw(ENTRIES);
-  out.array(entries.count);
-  const from = out.length;
-  out.raw(entries.bytes);
-  out.raw(INGRESS);
-  const { digest, inboxSeq, ingressId } = ingress;
-  out.map(1 + (digest === undefined ? 0 : 1) + (inboxSeq === undefined ? 0 : 1) + (ingressId === undefined ? 0 : 1));
-  out.raw(KIND);
-  out.text(ingress.kind);
-  if (digest !== undefined) {
-    out.raw(DIGEST);
-    out.bytes(digest);
-  }
-  if (inboxSeq !== undefined) {
-    out.raw(INBOX_SEQ);
-    out.bytes(inboxSeq);
-  }
-  if (ingressId !== undefined) {
-    out.raw(INGRESS_ID);
-    out.text(ingressId);
-  }
-  out.raw(FIRST_SEQ);
-  out.integer(body.firstSeq);
-  return from;
-}
-
 const BODY_MEMBERS: ReadonlySet<string> = new Set(['v', 'epoch', 'stamp', 'cursor', 'entries', 'ingress', 'first_seq']);
 const INGRESS_MEMBERS: ReadonlySet<string> = new Set(['kind', 'digest', 'inbox_seq', 'ingress_id']);
 const STAMP_MEMBERS: ReadonlySet<string> = new Set(['now_ns', 'entropy', 'manifest_hash', 'logical_now_ns']);
-const UNSTAMPED: ReadonlySet<string> = new Set(['snapshot', 'seal', 'skip']);
-const KINDS: ReadonlySet<string> = new Set(INGRESS_KINDS);
 
 /**
  * Read a stored body. Strict (`journal.md` §7 R7): whatever this release does not know is refused, never skipped.
  *
  * @returns `journal.corrupt` with the path of the first member that is not as it must be. Entries are not looked into.
+ *   Byte strings may be views of `bytes`.
  */
 export function decodeBatchBody(bytes: Uint8Array): Result<BatchBody> {
+  const read = readBatchBody(bytes);
+  return read === undefined ? explainBatchBody(bytes) : ok(read);
+}
+
+/** As `decodeBatchBody`, by way of data: slower, and able to say what is wrong. */
+export function explainBatchBody(bytes: Uint8Array): Result<BatchBody> {
   const decoded = decodeCanonical(bytes);
   if (!decoded.ok) return corrupt([], decoded.failure.message);
   const body = decoded.value;
@@ -211,7 +118,7 @@ export function decodeBatchBody(bytes: Uint8Array): Result<BatchBody> {
   for (let i = 0; i < entries.length; i++) {
     if (!(entries[i] instanceof Uint8Array)) return corrupt(['entries', i], 'expected bytes');
   }
-  if ((kind === 'seal' || kind === 'skip') && entries.length > 0) return corrupt(['entries'], `${kind} has none`);
+  if (ENTRYLESS.has(kind) && entries.length > 0) return corrupt(['entries'], `${kind} has none`);
   if (!Number.isSafeInteger(body.first_seq + entries.length)) return corrupt(['first_seq'], 'expected a seq');
 
   return ok({

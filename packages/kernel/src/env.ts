@@ -1,21 +1,18 @@
-import { type Catalog, type Env, normalizeCbor, type PlanDef, type ReceiptView, type Value } from '@worldline/air';
+import { type Env, normalizeCbor, type ReceiptView, type Value } from '@worldline/air';
 import { KernelFault } from './fault.ts';
-import type { BufferedReceipt, Instance } from './instance.ts';
+import type { BufferedReceipt, Definition, Instance } from './instance.ts';
 
 /** What the expressions of one instance may read (`plans.md` §1 M2). */
 export class InstanceEnv implements Env {
   readonly #instance: Instance;
-  readonly #plan: PlanDef;
-  readonly #catalog: Catalog;
+  readonly #definition: Definition;
   readonly #event: Value | undefined;
   /** Receipts that were read, since an expression looks at one again for each member. */
   #views: Map<number, ReceiptView> | undefined;
 
-  /** @param catalog - of the manifest the instance pins. */
-  constructor(instance: Instance, plan: PlanDef, catalog: Catalog, event?: Value) {
+  constructor(instance: Instance, definition: Definition, event?: Value) {
     this.#instance = instance;
-    this.#plan = plan;
-    this.#catalog = catalog;
+    this.#definition = definition;
     this.#event = event;
   }
 
@@ -62,19 +59,19 @@ export class InstanceEnv implements Env {
    */
   #payload(emissionSeq: number, payloadCbor: Uint8Array): Value | undefined {
     const kind = this.#kindOf(emissionSeq);
-    const effect = this.#catalog.effects.get(kind);
+    const { catalog } = this.#definition;
+    const effect = catalog.effects.get(kind);
     if (effect === undefined) throw new KernelFault('state.impossible', `pinned manifest lacks effect kind ${kind}`);
     const schema = effect.def.receiptSchema;
-    const read = normalizeCbor(payloadCbor, { kind: 'ref', name: schema }, this.#catalog.scope, schema);
+    const read = normalizeCbor(payloadCbor, { kind: 'ref', name: schema }, catalog.scope, schema);
     return read.ok ? read.value.value : undefined;
   }
 
   #kindOf(emissionSeq: number): string {
     for (const [handle, effect] of this.#instance.handles) {
       if (effect.emissionSeq !== emissionSeq) continue;
-      for (const step of this.#plan.steps) {
-        if (step.op === 'emit_effect' && step.effectIdAs === handle) return step.kind;
-      }
+      const kind = this.#definition.program.kinds.get(handle);
+      if (kind !== undefined) return kind;
     }
     throw new KernelFault(
       'state.impossible',

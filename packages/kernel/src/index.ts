@@ -61,6 +61,7 @@ export { decodeRecord } from './record-codec.ts';
 export { encodeRecord } from './record-writer.ts';
 export {
   type ReplayedBatch,
+  Restoration,
   type RestoreBase,
   type RestoreOptions,
   replayGenesis,

@@ -1,4 +1,4 @@
-import type { PlanDef, Value } from '@worldline/air';
+import type { Catalog, PlanDef, Value } from '@worldline/air';
 import { IndexSet } from './index-set.ts';
 import type { PlanProgram } from './program.ts';
 import type { EffectErrorData, EffectStatus } from './record.ts';
@@ -49,6 +49,13 @@ export interface Schedule {
   unsettled: number;
 }
 
+/** What an instance is pinned to, resolved (`kernel.md` §2.2). All instances of a plan under one manifest share it. */
+export interface Definition {
+  readonly catalog: Catalog;
+  readonly plan: PlanDef;
+  readonly program: PlanProgram;
+}
+
 export interface InstanceIdentity {
   readonly id: number;
   readonly name: string;
@@ -78,6 +85,8 @@ export class Instance {
   /** Cause of what the current run appends (`kernel.md` §8.2). */
   cause = 0;
   schedule: Schedule | undefined;
+  /** See `WorldState.definitionOf`. */
+  definition: Definition | undefined;
   /** Hash of the stored node while nothing has changed since. */
   nodeHash: Uint8Array | undefined;
   /** When it was used last, in uses of its world; see `WorldState.releaseIdle`. */

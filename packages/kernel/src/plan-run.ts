@@ -28,7 +28,7 @@ import {
   WAITING,
 } from './instance.ts';
 import { endOk, endWithFailure, type FailureDetail, type PlanFailureCode } from './plan-end.ts';
-import { boundName, type PlanProgram, programOf } from './program.ts';
+import { boundName, type PlanProgram } from './program.ts';
 import { publish } from './publish.ts';
 import { RESERVED_SCHEMAS } from './reserved.ts';
 import type { WorldState } from './state.ts';
@@ -60,10 +60,11 @@ class PlanRun {
     this.#state = state;
     this.#turn = turn;
     this.#instance = instance;
-    this.#pinned = state.catalogFor(instance.manifestHash);
-    this.#plan = state.planOf(instance.manifestHash, instance.name);
-    this.#program = programOf(this.#plan);
-    this.#env = new InstanceEnv(instance, this.#plan, this.#pinned);
+    const definition = state.definitionOf(instance);
+    this.#pinned = definition.catalog;
+    this.#plan = definition.plan;
+    this.#program = definition.program;
+    this.#env = new InstanceEnv(instance, definition);
     state.touch(instance, turn.undo);
     instance.beginRun(turn.undo);
     instance.schedule ??= makeSchedule(this.#program, instance.states);

@@ -43,6 +43,10 @@ export interface PlanProgram {
   /** For `await_event` steps. */
   readonly waits: ReadonlyMap<number, WaitProgram>;
   readonly hasOutput: boolean;
+  /** Position of a step by its id. */
+  readonly positions: ReadonlyMap<string, number>;
+  /** Effect kind by the handle that the emitting step binds. */
+  readonly kinds: ReadonlyMap<string, string>;
 }
 
 const programs = new WeakMap<PlanDef, PlanProgram>();
@@ -61,9 +65,13 @@ function compile(plan: PlanDef): PlanProgram {
   const incoming: IncomingEdge[][] = plan.steps.map(() => []);
   const predecessors: Set<number>[] = plan.steps.map(() => new Set());
   const emitterOf = new Map<string, number>();
+  const kinds = new Map<string, string>();
   const binders = new Map<string, number[]>();
   plan.steps.forEach((step, i) => {
-    if (step.op === 'emit_effect') emitterOf.set(step.effectIdAs, i);
+    if (step.op === 'emit_effect') {
+      emitterOf.set(step.effectIdAs, i);
+      if (!kinds.has(step.effectIdAs)) kinds.set(step.effectIdAs, step.kind);
+    }
     const name = boundName(step);
     if (name !== undefined) binders.set(name, [...(binders.get(name) ?? []), i]);
   });
@@ -89,6 +97,8 @@ function compile(plan: PlanDef): PlanProgram {
     invariants: plan.invariants.map((expr) => compileInvariant(expr, indexOf)),
     waits,
     hasOutput: plan.output !== undefined,
+    positions: indexOf,
+    kinds,
   };
 }
 

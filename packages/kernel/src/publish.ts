@@ -101,27 +101,27 @@ function wakeWaiters(state: WorldState, turn: Turn, schema: string, event: Value
   for (const wait of state.waits.candidates(schema, valueAt)) {
     const instance = state.instance(wait.planId);
     if (instance === undefined) throw new KernelFault('state.impossible', `wait ${wait.waitId} has no instance`);
-    const pinned = state.catalogFor(instance.manifestHash);
+    const definition = state.definitionOf(instance);
+    const pinned = definition.catalog;
     // Delivery is by pinned schema: another definition under the same name is another event (`plans.md` §7.2).
     if (!bytesEqual(pinned.schemas.get(schema)!.hash, active)) {
       turn.unseen ??= [];
       turn.unseen.push({ planId: wait.planId, stepId: wait.stepId, schema });
       continue;
     }
-    const plan = state.planOf(instance.manifestHash, instance.name);
-    const step = plan.steps.findIndex((s) => s.id === wait.stepId);
-    const definition = plan.steps[step]!;
-    if (definition.op !== 'await_event')
+    const position = definition.program.positions.get(wait.stepId);
+    const step = position === undefined ? undefined : definition.plan.steps[position];
+    if (position === undefined || step?.op !== 'await_event')
       throw new KernelFault('state.impossible', `wait ${wait.waitId} names no await_event`);
-    if (definition.where !== undefined) {
-      const verdict = evaluate(definition.where, new InstanceEnv(instance, plan, pinned, event));
+    if (step.where !== undefined) {
+      const verdict = evaluate(step.where, new InstanceEnv(instance, definition, event));
       // An error means no match: a foreign event can never end a plan (`expressions.md` §10).
       if (!verdict.ok || verdict.value.kind !== 'bool' || !verdict.value.value) continue;
     }
     state.touch(instance, turn.undo);
     state.removeWait(wait, turn.undo);
-    instance.take('eventWaits', step, turn.undo);
-    turn.undo.assign(instance, 'wakes', [...instance.wakes, { step, value: event, cause: seq }]);
+    instance.take('eventWaits', position, turn.undo);
+    turn.undo.assign(instance, 'wakes', [...instance.wakes, { step: position, value: event, cause: seq }]);
     turn.enqueue(instance.id);
   }
 }

@@ -1,19 +1,13 @@
-import { loadStored } from '@worldline/air';
-import { bytesEqual, decode, fail, hashText, ok, type Result, sha256, toHex } from '@worldline/canon';
+import { bytesEqual, fail, hashText, ok, type Result, sha256 } from '@worldline/canon';
+import type { Applied } from './batch.ts';
 import type { RecordedBatch } from './batch-log.ts';
-import { decodeBatchBody } from './body.ts';
+import { type BatchBody, decodeBatchBody } from './body.ts';
 import { nextChain, ZERO_CHAIN } from './chain.ts';
-import { readConfig } from './control.ts';
-import { decodeEmission, type Emission } from './emission.ts';
 import { KernelFault } from './fault.ts';
-import { HashIndex } from './hash-index.ts';
-import { IdIndex } from './id-index.ts';
 import { genesisState, Kernel, type KernelOptions } from './kernel.ts';
-import { IngressMemory, type KnownIngress, type RecentPlanResult, Ring, type SettledReceipt } from './recent.ts';
 import type { JournalRecord } from './record.ts';
 import { decodeRecord } from './record-codec.ts';
-import { type InstanceSlot, type ObjectSource, WorldState } from './state.ts';
-import { WaitIndex, type WaitSchema } from './wait-index.ts';
+import { loadState } from './state-load.ts';
 
 /** Restore = baseline snapshot + tail; there is no other mode (`journal.md` §6.3, §7). */
 
@@ -26,6 +20,7 @@ export interface RestoreOptions extends KernelOptions {
 
 export interface ReplayedBatch {
   readonly firstSeq: number;
+  /** Equal to the recorded ones. */
   readonly records: readonly JournalRecord[];
   readonly logicalNowNs: bigint | undefined;
 }
@@ -37,31 +32,84 @@ export interface RestoreBase {
 }
 
 /**
- * @param batches - in order, from the batch before the baseline's own (that is, from seq `base.height − 1`): it gives
- *   the chain value that the tail continues. Batches between the two are skipped.
- * @returns `snapshot.missing`, `snapshot.digest_mismatch`, `journal.corrupt` or `replay.divergence`.
+ * A kernel that is being rebuilt from recorded batches, which come in order and in pieces of any size.
+ *
+ * From a baseline: the batches from the one before the baseline's own (that is, from seq `base.height − 1`), which gives
+ * the chain value that the tail continues; batches between the two are skipped. From genesis: all of them.
  */
-export function restore(options: RestoreOptions, base: RestoreBase, batches: Iterable<RecordedBatch>): Result<Kernel> {
-  return guarded(() => {
-    let kernel: Kernel | undefined;
-    let chain: Uint8Array | undefined;
-    for (const batch of batches) {
-      if (kernel === undefined) {
-        const cursor = cursorOfSnapshot(batch, base);
-        if (cursor === undefined) {
-          chain = batch.chain;
-          continue;
-        }
-        if (chain === undefined) return corrupt(`no batch before the baseline of height ${base.height}`);
-        const state = stateOf(options.objects, base, chain, cursor);
-        if (!state.ok) return state;
-        kernel = Kernel.over(state.value, options);
+export class Restoration {
+  readonly #options: RestoreOptions;
+  /** Undefined: from genesis. */
+  readonly #base: RestoreBase | undefined;
+  #kernel: Kernel | undefined;
+  /** Chain after the batch before. */
+  #chain: Uint8Array | undefined;
+
+  constructor(options: RestoreOptions, base?: RestoreBase) {
+    this.#options = options;
+    this.#base = base;
+  }
+
+  /** @returns `snapshot.missing`, `snapshot.incomplete`, `snapshot.digest_mismatch`, `journal.corrupt` or
+   *   `replay.divergence`. After a failure nothing further may be fed. */
+  feed(batch: RecordedBatch): Result<void> {
+    return guarded(() => {
+      if (this.#kernel === undefined) {
+        const begun = this.#base === undefined ? this.#fromGenesis(batch) : this.#fromBase(batch, this.#base);
+        if (!begun.ok) return begun;
+        if (begun.value === undefined) return ok(undefined);
+        this.#kernel = begun.value;
       }
-      const replayed = replayBatch(kernel, options, batch);
-      if (!replayed.ok) return replayed;
+      return replayBatch(this.#kernel, this.#options, batch);
+    });
+  }
+
+  /** The kernel after everything that was fed. */
+  end(): Result<Kernel> {
+    if (this.#kernel !== undefined) return ok(this.#kernel);
+    return corrupt(this.#base === undefined ? 'the journal is empty' : `no snapshot batch at ${this.#base.height}`);
+  }
+
+  #fromGenesis(batch: RecordedBatch): Result<Kernel> {
+    const root = genesisRecord(batch);
+    if (!root.ok) return root;
+    const state = genesisState(this.#options.objects, {
+      manifestHash: root.value.manifest_hash,
+      configHash: root.value.config_hash,
+    });
+    if (!state.ok) return corrupt(`genesis manifest: ${state.failure[0]?.code ?? 'does not load'}`);
+    return ok(Kernel.over(state.value, this.#options));
+  }
+
+  /** @returns undefined before the baseline's own batch. */
+  #fromBase(batch: RecordedBatch, base: RestoreBase): Result<Kernel | undefined> {
+    const cursor = cursorOfSnapshot(batch, base);
+    if (cursor === undefined) {
+      this.#chain = batch.chain;
+      return ok(undefined);
     }
-    return kernel === undefined ? corrupt(`no snapshot batch at ${base.height}`) : ok(kernel);
-  });
+    if (this.#chain === undefined) return corrupt(`no batch before the baseline of height ${base.height}`);
+    const state = loadState(this.#options.objects, base, { chain: this.#chain, cursor });
+    return state.ok ? ok(Kernel.over(state.value, this.#options)) : state;
+  }
+}
+
+/** A `Restoration` from the baseline over batches that are at hand. */
+export function restore(options: RestoreOptions, base: RestoreBase, batches: Iterable<RecordedBatch>): Result<Kernel> {
+  return feedAll(new Restoration(options, base), batches);
+}
+
+/** A `Restoration` from nothing but the journal, over batches that are at hand. */
+export function replayGenesis(options: RestoreOptions, batches: Iterable<RecordedBatch>): Result<Kernel> {
+  return feedAll(new Restoration(options), batches);
+}
+
+function feedAll(restoration: Restoration, batches: Iterable<RecordedBatch>): Result<Kernel> {
+  for (const batch of batches) {
+    const fed = restoration.feed(batch);
+    if (!fed.ok) return fed;
+  }
+  return restoration.end();
 }
 
 /** Inbox cursor when `batch` is the one that journaled the baseline's snapshot. */
@@ -73,30 +121,8 @@ function cursorOfSnapshot(batch: RecordedBatch, base: RestoreBase): Uint8Array |
   return bytesEqual(record.value.snapshot_ref, base.ref) ? body.value.cursor : undefined;
 }
 
-/** Rebuilds the state from nothing but the journal. The first batch is the genesis. */
-export function replayGenesis(options: RestoreOptions, batches: Iterable<RecordedBatch>): Result<Kernel> {
-  return guarded(() => {
-    let kernel: Kernel | undefined;
-    for (const batch of batches) {
-      if (kernel === undefined) {
-        const root = genesisRecord(batch);
-        if (!root.ok) return root;
-        const state = genesisState(options.objects, {
-          manifestHash: root.value.manifest_hash,
-          configHash: root.value.config_hash,
-        });
-        if (!state.ok) return corrupt(`genesis manifest: ${state.failure[0]?.code ?? 'does not load'}`);
-        kernel = Kernel.over(state.value, options);
-      }
-      const replayed = replayBatch(kernel, options, batch);
-      if (!replayed.ok) return replayed;
-    }
-    return kernel === undefined ? corrupt('the journal is empty') : ok(kernel);
-  });
-}
-
 /** A world fault met while reading is a refusal to open, not a crash of the caller. */
-function guarded(run: () => Result<Kernel>): Result<Kernel> {
+function guarded(run: () => Result<void>): Result<void> {
   try {
     return run();
   } catch (error) {
@@ -123,6 +149,10 @@ function genesisRecord(batch: RecordedBatch): Result<Extract<JournalRecord, { re
   return ok(record.value);
 }
 
+/**
+ * Checks one batch and feeds it. Derived records are compared as bytes: those that this kernel makes again are records
+ * it knows (R7), so only others need to be read, to say what is wrong with them.
+ */
 function replayBatch(kernel: Kernel, options: RestoreOptions, batch: RecordedBatch): Result<void> {
   const decoded = decodeBatchBody(batch.body);
   if (!decoded.ok) return decoded;
@@ -132,24 +162,49 @@ function replayBatch(kernel: Kernel, options: RestoreOptions, batch: RecordedBat
   // Before anything is fed: damage is damage, whatever it would have led to.
   if (!bytesEqual(nextChain(kernel.head.chain, batch.body), batch.chain))
     return corrupt(`chain broken at ${body.firstSeq}`);
-  const records: JournalRecord[] = [];
-  for (const entry of body.entries) {
-    const record = decodeRecord(entry);
-    if (!record.ok) return corrupt(`entry ${body.firstSeq + records.length}: ${record.failure.message}`);
-    records.push(record.value);
+  const first = body.entries[0];
+  const root = first === undefined ? undefined : decodeRecord(first);
+  if (root !== undefined && !root.ok) return unreadable(body.firstSeq, root.failure.message);
+  const input = root?.value;
+  let applied: Result<Applied>;
+  try {
+    if (options.verify === true && input?.record_kind === 'snapshot') {
+      const digest = kernel.snapshot().ref;
+      if (!bytesEqual(digest, input.snapshot_ref)) {
+        return checkEntries(body) ?? divergence(body.firstSeq, 'snapshot', input.snapshot_ref, digest);
+      }
+    }
+    applied = kernel.replay(batch, body, input);
+  } catch (error) {
+    const unread = error instanceof KernelFault ? checkEntries(body) : undefined;
+    if (unread === undefined) throw error;
+    return unread;
   }
-  const root = records[0];
-  if (options.verify === true && root?.record_kind === 'snapshot') {
-    const digest = kernel.snapshot().ref;
-    if (!bytesEqual(digest, root.snapshot_ref)) return divergence(body.firstSeq, 'snapshot', root.snapshot_ref, digest);
-  }
-  const applied = kernel.replay(batch, body, records[0]);
-  if (!applied.ok) return applied;
-  const produced = applied.value.batch!;
-  if (!bytesEqual(produced.body, batch.body)) return difference(body.firstSeq, body.entries, produced.body, batch.body);
+  if (!applied.ok) return checkEntries(body) ?? applied;
+  const produced = applied.value.batch!.body;
+  // The very bytes, when they were the same.
+  if (produced !== batch.body)
+    return checkEntries(body) ?? difference(body.firstSeq, body.entries, produced, batch.body);
   kernel.accept(1);
-  options.onBatch?.({ firstSeq: body.firstSeq, records, logicalNowNs: body.stamp?.logicalNowNs });
+  options.onBatch?.({
+    firstSeq: body.firstSeq,
+    records: applied.value.records,
+    logicalNowNs: body.stamp?.logicalNowNs,
+  });
   return ok(undefined);
+}
+
+/** A failure when some entry is no record of this release. */
+function checkEntries(body: BatchBody): Result<never> | undefined {
+  for (const [i, entry] of body.entries.entries()) {
+    const record = decodeRecord(entry);
+    if (!record.ok) return unreadable(body.firstSeq + i, record.failure.message);
+  }
+  return undefined;
+}
+
+function unreadable(seq: number, message: string): Result<never> {
+  return corrupt(`entry ${seq}: ${message}`);
 }
 
 /** Names the first record that differs. */
@@ -184,102 +239,4 @@ function divergence(seq: number, kind: string, expected: Uint8Array, actual: Uin
 
 function corrupt(message: string): Result<never> {
   return fail({ code: 'journal.corrupt', path: [], message });
-}
-
-interface RootNode {
-  readonly version: number;
-  readonly height: number;
-  readonly manifest_hash: Uint8Array;
-  readonly config_hash: Uint8Array;
-  readonly logical_now_ns: number | bigint;
-  readonly last_now_ns: number | bigint;
-  readonly plans: { readonly next_plan_id: number; readonly next_wait_id: number; readonly root: Uint8Array };
-  readonly waits: { readonly root: Uint8Array; readonly schemas: readonly WaitSchema[] };
-  readonly emissions: { readonly root: Uint8Array; readonly by_intent: Uint8Array };
-  readonly recent: Uint8Array;
-  readonly ingress_recent: { readonly next: number; readonly chunks: readonly Uint8Array[] };
-  readonly pinned_roots: readonly Uint8Array[];
-}
-
-function stateOf(objects: ObjectSource, base: RestoreBase, chain: Uint8Array, cursor: Uint8Array): Result<WorldState> {
-  const bytes = objects.get(base.ref);
-  if (bytes === undefined)
-    return fail({ code: 'snapshot.missing', path: [], message: `no object ${hashText(base.ref)}` });
-  if (!bytesEqual(sha256(bytes), base.ref)) {
-    return fail({
-      code: 'snapshot.digest_mismatch',
-      path: [],
-      message: `object ${hashText(base.ref)} has other bytes`,
-    });
-  }
-  const decoded = decode(bytes);
-  const root = decoded.ok ? (decoded.value as unknown as RootNode) : undefined;
-  if (root?.version !== 1 || root.height !== base.height)
-    return corrupt(`snapshot ${hashText(base.ref)} is not of height ${base.height}`);
-  const catalog = loadStored(root.manifest_hash, (hash) => objects.get(hash));
-  if (!catalog.ok)
-    return corrupt(`manifest ${hashText(root.manifest_hash)}: ${catalog.failure[0]?.code ?? 'does not load'}`);
-
-  const state = new WorldState(objects, catalog.value, readConfig(objects, root.config_hash), root.config_hash, chain);
-  state.cursor = cursor;
-  state.height = root.height;
-  state.logicalNowNs = BigInt(root.logical_now_ns);
-  state.lastNowNs = BigInt(root.last_now_ns);
-  state.nextPlanId = root.plans.next_plan_id;
-  state.nextWaitId = root.plans.next_wait_id;
-  state.adopt({
-    plans: IdIndex.load<InstanceSlot>(
-      root.plans.root,
-      state.lookup,
-      (value) => ({ instance: undefined, hash: value as Uint8Array }),
-      state.encodeSlot,
-    ),
-    emissions: IdIndex.load<Emission>(
-      root.emissions.root,
-      state.lookup,
-      (value) => decodeEmission(state.read(value as Uint8Array)),
-      state.encodeEmissionLeaf,
-    ),
-    byIntent: HashIndex.load<number>(
-      root.emissions.by_intent,
-      state.lookup,
-      (value) => value as number,
-      (seq) => seq,
-    ),
-    waits: WaitIndex.load(root.waits.root, state.lookup, root.waits.schemas),
-  });
-  const recent = decodeNode<{
-    receipts: [Uint8Array, number][];
-    plan_results: { plan_name: string; plan_id: number; output_schema: string; value_cbor: Uint8Array }[];
-  }>(state.read(root.recent));
-  state.receiptsRecent = new Ring<SettledReceipt>(
-    512,
-    recent.receipts.map(([intentHash, emissionSeq]) => ({ intentHash, emissionSeq })),
-  );
-  state.planResults = new Ring<RecentPlanResult>(
-    256,
-    recent.plan_results.map((r) => ({
-      planName: r.plan_name,
-      planId: r.plan_id,
-      outputSchema: r.output_schema,
-      valueCbor: r.value_cbor,
-    })),
-  );
-  state.ingressMemory = IngressMemory.restore(
-    root.ingress_recent.next,
-    root.ingress_recent.chunks.map((hash) => ({
-      hash,
-      entries: decodeNode<[string, number, Uint8Array][]>(state.read(hash)).map(
-        ([ingressId, firstSeq, digest]): KnownIngress => ({ ingressId, firstSeq, digest }),
-      ),
-    })),
-  );
-  state.pinnedRoots = root.pinned_roots;
-  return ok(state);
-}
-
-function decodeNode<T>(bytes: Uint8Array): T {
-  const decoded = decode(bytes);
-  if (!decoded.ok) throw new KernelFault('object.corrupt', `snapshot node ${toHex(sha256(bytes))}`);
-  return decoded.value as T;
 }

@@ -6,9 +6,11 @@ import { type Emission, encodeEmission } from './emission.ts';
 import { KernelFault } from './fault.ts';
 import { HashIndex } from './hash-index.ts';
 import { IdIndex } from './id-index.ts';
-import type { Instance } from './instance.ts';
+import { IngressMemory } from './ingress-memory.ts';
+import type { Definition, Instance } from './instance.ts';
 import { decodeInstance, encodeInstance } from './instance-node.ts';
-import { IngressMemory, type RecentPlanResult, Ring, type SettledReceipt } from './recent.ts';
+import { programOf } from './program.ts';
+import { type RecentPlanResult, Ring, type SettledReceipt } from './recent.ts';
 import type { UndoLog } from './undo.ts';
 import { type Wait, WaitIndex } from './wait-index.ts';
 
@@ -22,6 +24,10 @@ export interface InstanceSlot {
   instance: Instance | undefined;
   hash: Uint8Array | undefined;
 }
+
+/** How many settled receipts and plan results a world remembers (`kernel.md` §2). */
+export const RECEIPTS_RECENT = 512;
+export const PLAN_RESULTS_RECENT = 256;
 
 /** S, the world state (`kernel.md` §2). Changed only through an `UndoLog`. */
 export class WorldState {
@@ -41,12 +47,13 @@ export class WorldState {
   waits: WaitIndex;
   emissions: IdIndex<Emission>;
   byIntent: HashIndex<number>;
-  receiptsRecent = new Ring<SettledReceipt>(512);
-  planResults = new Ring<RecentPlanResult>(256);
-  ingressMemory = new IngressMemory();
+  receiptsRecent = new Ring<SettledReceipt>(RECEIPTS_RECENT);
+  planResults = new Ring<RecentPlanResult>(PLAN_RESULTS_RECENT);
+  ingressMemory = new IngressMemory((hash) => this.read(hash));
   /** Ascending by bytes. */
   pinnedRoots: readonly Uint8Array[] = [];
   readonly #catalogs = new Map<string, Catalog>();
+  readonly #definitions = new Map<Catalog, Map<string, Definition>>();
   /** Slots of the instances in memory. */
   readonly resident = new Map<number, InstanceSlot>();
   #uses = 0;
@@ -81,7 +88,7 @@ export class WorldState {
     const instance = slot.instance;
     if (instance === undefined) return slot.hash!;
     if (instance.nodeHash === undefined) {
-      instance.nodeHash = this.put(encodeInstance(instance, this.planOf(instance.manifestHash, instance.name)));
+      instance.nodeHash = this.put(encodeInstance(instance, this.definitionOf(instance).plan));
     }
     return instance.nodeHash;
   };
@@ -116,6 +123,25 @@ export class WorldState {
     if (plan === undefined)
       throw new KernelFault('state.impossible', `plan ${name} is not in ${hashText(manifestHash)}`);
     return plan.def;
+  }
+
+  /** What the instance is pinned to. */
+  definitionOf(instance: Instance): Definition {
+    if (instance.definition !== undefined) return instance.definition;
+    const catalog = this.catalogFor(instance.manifestHash);
+    let known = this.#definitions.get(catalog);
+    if (known === undefined) {
+      known = new Map();
+      this.#definitions.set(catalog, known);
+    }
+    let definition = known.get(instance.name);
+    if (definition === undefined) {
+      const plan = this.planOf(instance.manifestHash, instance.name);
+      definition = { catalog, plan, program: programOf(plan) };
+      known.set(instance.name, definition);
+    }
+    instance.definition = definition;
+    return definition;
   }
 
   /** The live instance, loaded from its node when it was idle. */

@@ -2,9 +2,11 @@ import { readFileSync } from 'node:fs';
 import { type CborValue, CborWriter, decodeCanonical, encode, fromHex, sha256, toHex, unwrap } from '@worldline/canon';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type BatchBody, decodeBatchBody, encodeBatchBody, INGRESS_KINDS, writeBatchBody } from '../src/body.ts';
+import { type BatchBody, decodeBatchBody, encodeBatchBody, explainBatchBody } from '../src/body.ts';
+import { readBatchBody, writeBatchBody } from '../src/body-bytes.ts';
 import { nextChain, ZERO_CHAIN } from '../src/chain.ts';
 import { decodeConfig, defaultConfig, encodeConfig, type WorldConfig } from '../src/config.ts';
+import { INGRESS_KINDS } from '../src/ingress-kinds.ts';
 import { merkleProof, merkleRoot, merkleRootFromProof } from '../src/merkle.ts';
 import { receiptDigest, receiptsMessage } from '../src/receipt-digest.ts';
 import type { JournalRecord, RecordKind } from '../src/record.ts';
@@ -176,6 +178,7 @@ describe('batch body (journal.md §2)', () => {
   ];
   test.each(wrong)('R7: %s is refused', (_, change, path) => {
     expect(decodeBatchBody(node({})).ok).toBe(true);
+    expect(readBatchBody(node(change))).toBeUndefined();
     expect(decodeBatchBody(node(change))).toMatchObject({ ok: false, failure: { code: 'journal.corrupt', path } });
   });
 
@@ -191,6 +194,9 @@ describe('batch body (journal.md §2)', () => {
           changed[place % changed.length] = byte;
           for (const input of [changed, changed.subarray(0, place % changed.length), noise]) {
             const decoded = decodeBatchBody(input);
+            // Read in place or by way of data: the same is taken.
+            expect(explainBatchBody(input)).toEqual(decoded);
+            expect(readBatchBody(input) !== undefined).toBe(decoded.ok);
             if (decoded.ok) expect(toHex(encodeBatchBody(decoded.value))).toBe(toHex(input));
             else expect(decoded.failure.code).toBe('journal.corrupt');
           }
