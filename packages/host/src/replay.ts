@@ -1,10 +1,9 @@
-import { bytesEqual, hashText, ok } from '@worldline/canon';
-import { type Kernel, replayGenesis, restore } from '@worldline/kernel';
+import { bytesEqual, fail, hashText, ok } from '@worldline/canon';
+import { type Kernel, type ReplayedBatch, Restoration } from '@worldline/kernel';
 import type { Store, StoredBatch } from '@worldline/ports';
 import { type Answer, type HostFailure, refuse } from './failure.ts';
-import { collectBatches } from './journal-read.ts';
 import { useNativeSha256 } from './native-hash.ts';
-import { objectSource, StoreUnavailable } from './restore.ts';
+import { feedBatches, objectSource } from './restore.ts';
 
 export interface ReplayOptions {
   readonly store: Store;
@@ -52,18 +51,37 @@ export async function replayVerify(options: ReplayOptions): Promise<Answer<Repla
       hint: 'Replay from genesis to see earlier heights.',
     });
   }
-  const collected = await collectBatches(store, worldId, fromGenesis ? 0 : Math.max(0, base.height - 1));
-  if (!collected.ok) return collected;
-  const batches = to === undefined ? collected.value : collected.value.filter((b) => b.firstSeq < to);
-  const last = batches.at(-1);
-  if (last === undefined) return refuse('journal.corrupt', 'the journal is empty');
-  if (to !== undefined && last.lastSeq + 1 !== to) {
-    return refuse('invalid_request', `height ${to} is not the end of a batch`, {
-      hint: `The nearest one is ${last.lastSeq + 1}.`,
-    });
-  }
+  if (to !== undefined && to > row.head.height) return notAnEnd(to, row.head.height);
+  const objects = objectSource(store.cas);
   const progress = { head: 0, batches: 0, records: 0, snapshotsCompared: 0 };
-  const replayed = run(options, base, batches, progress);
+  const onBatch = (batch: ReplayedBatch) => {
+    progress.batches++;
+    progress.records += batch.records.length;
+    progress.head = batch.firstSeq + batch.records.length;
+    if (batch.records[0]?.record_kind === 'snapshot') progress.snapshotsCompared++;
+  };
+  const restoration = new Restoration({ objects, epoch: 0, verify: true, onBatch }, fromGenesis ? undefined : base);
+  // L3: restoring the active baseline and replaying from genesis are two ways to one state.
+  const other = fromGenesis && to === undefined ? new Restoration({ objects, epoch: 0 }, base) : undefined;
+  let otherFailure: HostFailure | undefined;
+  let last: StoredBatch | undefined;
+  const fed = await feedBatches(store, worldId, fromGenesis ? 0 : Math.max(0, base.height - 1), (batch) => {
+    if (to !== undefined) {
+      if (batch.firstSeq >= to) return ok(false);
+      if (batch.lastSeq >= to) return notAnEnd(to, batch.lastSeq + 1);
+    }
+    last = batch;
+    const replayed = restoration.feed(batch);
+    if (!replayed.ok) return replayed;
+    if (other !== undefined && otherFailure === undefined && batch.lastSeq >= base.height - 1) {
+      const again = other.feed(batch);
+      if (!again.ok) otherFailure = again.failure;
+    }
+    return ok(true);
+  });
+  if (!fed.ok) return fromFailure(fed.failure, progress);
+  if (last === undefined) return refuse('journal.corrupt', 'the journal is empty');
+  const replayed = restoration.end();
   if (!replayed.ok) return fromFailure(replayed.failure, progress);
 
   const differences: ReplayDifference[] = [];
@@ -72,8 +90,11 @@ export async function replayVerify(options: ReplayOptions): Promise<Answer<Repla
     differences.push({ seq: last.lastSeq, code: 'replay.divergence', message: 'the chain at head differs' });
   }
   const digest = kernel.snapshot().ref;
-  if (fromGenesis && to === undefined)
-    differences.push(...compareWithBaseline(store, base, collected.value, kernel, digest));
+  if (other !== undefined) {
+    const restored = otherFailure === undefined ? other.end() : fail(otherFailure);
+    const difference = compareRestored(restored, kernel, digest);
+    if (difference !== undefined) differences.push({ seq: base.height, ...difference });
+  }
   return ok({
     ...progress,
     head: kernel.head.height,
@@ -90,51 +111,24 @@ interface Progress {
   snapshotsCompared: number;
 }
 
-function run(
-  options: ReplayOptions,
-  base: { readonly height: number; readonly ref: Uint8Array },
-  batches: readonly StoredBatch[],
-  progress: Progress,
-): Answer<Kernel> {
-  const given = {
-    objects: objectSource(options.store.cas),
-    epoch: 0,
-    verify: true,
-    onBatch(batch: { readonly firstSeq: number; readonly records: readonly { readonly record_kind: string }[] }) {
-      progress.batches++;
-      progress.records += batch.records.length;
-      progress.head = batch.firstSeq + batch.records.length;
-      if (batch.records[0]?.record_kind === 'snapshot') progress.snapshotsCompared++;
-    },
-  };
-  try {
-    return options.fromGenesis ? replayGenesis(given, batches) : restore(given, base, batches);
-  } catch (error) {
-    if (error instanceof StoreUnavailable) return refuse('host_error', error.message);
-    throw error;
-  }
+function notAnEnd(to: number, nearest: number): Answer<never> {
+  return refuse('invalid_request', `height ${to} is not the end of a batch`, {
+    hint: `The nearest one is ${nearest}.`,
+  });
 }
 
-/** L3: restoring the active baseline and replaying from genesis are two ways to one state. */
-function compareWithBaseline(
-  store: Store,
-  base: { readonly height: number; readonly ref: Uint8Array },
-  batches: readonly StoredBatch[],
+function compareRestored(
+  restored: Answer<Kernel>,
   replayed: Kernel,
   digest: Uint8Array,
-): ReplayDifference[] {
-  const from = batches.findIndex((b) => b.lastSeq >= base.height - 1);
-  const restored = restore({ objects: objectSource(store.cas), epoch: 0 }, base, batches.slice(from));
-  if (!restored.ok) return [{ seq: base.height, code: restored.failure.code, message: restored.failure.message }];
+): Omit<ReplayDifference, 'seq'> | undefined {
+  if (!restored.ok) return { code: restored.failure.code, message: restored.failure.message };
   const other = restored.value.snapshot().ref;
-  if (restored.value.head.height === replayed.head.height && bytesEqual(other, digest)) return [];
-  return [
-    {
-      seq: base.height,
-      code: 'replay.divergence',
-      message: `restored from its baseline the state is ${hashText(other)}, replayed it is ${hashText(digest)}`,
-    },
-  ];
+  if (restored.value.head.height === replayed.head.height && bytesEqual(other, digest)) return undefined;
+  return {
+    code: 'replay.divergence',
+    message: `restored from its baseline the state is ${hashText(other)}, replayed it is ${hashText(digest)}`,
+  };
 }
 
 function fromFailure(failure: HostFailure, progress: Progress): Answer<ReplayReport> {

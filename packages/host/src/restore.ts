@@ -1,5 +1,5 @@
 import { bytesEqual, hashText, ok } from '@worldline/canon';
-import { type Kernel, type ObjectSource, restore } from '@worldline/kernel';
+import { type Kernel, type ObjectSource, Restoration } from '@worldline/kernel';
 import type { CasStore, Store, StoredBatch, WorldRow } from '@worldline/ports';
 import { type Answer, refuse } from './failure.ts';
 import { readBatches } from './journal-read.ts';
@@ -30,22 +30,45 @@ export function objectSource(cas: CasStore): ObjectSource {
  */
 export async function restoreKernel(store: Store, row: WorldRow, epoch: number): Promise<Answer<Kernel>> {
   const { height, ref } = row.activeBaseline;
+  const restoration = new Restoration({ objects: objectSource(store.cas), epoch }, { height, ref });
   // The batch before the baseline's own gives the chain value that the tail continues.
-  const batches: StoredBatch[] = [];
-  // The chain names one prefix of the journal; a height alone does not, for empty batches move it nowhere.
-  const read = await readBatches(store, row.worldId, Math.max(0, height - 1), (batch) => {
-    batches.push(batch);
-    return !bytesEqual(batch.chain, row.head.chain);
+  const fed = await feedBatches(store, row.worldId, Math.max(0, height - 1), (batch) => {
+    const replayed = restoration.feed(batch);
+    // The chain names one prefix of the journal; a height alone does not, for empty batches move it nowhere.
+    return replayed.ok ? ok(!bytesEqual(batch.chain, row.head.chain)) : replayed;
   });
-  if (!read.ok) return read;
+  if (!fed.ok) return fed;
+  const restored = restoration.end();
+  if (!restored.ok) return restored;
+  const { head } = restored.value;
+  if (row.head.height !== head.height || !bytesEqual(row.head.chain, head.chain)) {
+    return refuse('journal.corrupt', `the head is ${row.head.height}, the batches end at ${head.height}`);
+  }
+  return ok(restored.value);
+}
+
+/**
+ * Hands whole batches to a kernel, from the one that holds `fromSeq`, in order and page by page: a journal may be larger
+ * than memory.
+ *
+ * @param feed - answers whether to go on; a failure ends the reading.
+ * @returns that failure; `journal.corrupt` for a hole; `host_error` when the store does not answer.
+ */
+export async function feedBatches(
+  store: Store,
+  worldId: string,
+  fromSeq: number,
+  feed: (batch: StoredBatch) => Answer<boolean>,
+): Promise<Answer<void>> {
+  let refused: Answer<never> | undefined;
   try {
-    const restored = restore({ objects: objectSource(store.cas), epoch }, { height, ref }, batches);
-    if (!restored.ok) return restored;
-    const { head } = restored.value;
-    if (row.head.height !== head.height || !bytesEqual(row.head.chain, head.chain)) {
-      return refuse('journal.corrupt', `the head is ${row.head.height}, the batches end at ${head.height}`);
-    }
-    return ok(restored.value);
+    const read = await readBatches(store, worldId, fromSeq, (batch) => {
+      const answer = feed(batch);
+      if (answer.ok) return answer.value;
+      refused = answer;
+      return false;
+    });
+    return refused ?? read;
   } catch (error) {
     if (error instanceof StoreUnavailable) return refuse('host_error', error.message);
     throw error;
