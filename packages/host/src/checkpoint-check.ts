@@ -123,7 +123,8 @@ export class CheckpointCheck {
     if (nextSeq !== checkpoint.nextSeq)
       this.#bad(open, `its last batch ends at ${nextSeq}, it says ${checkpoint.nextSeq}`);
     this.#end(open, chain);
-    this.#continues = true;
+    // Where chain values were made to fit a change, none of the line is found again; places still are.
+    this.#continues = nextSeq === checkpoint.nextSeq;
   }
 
   /** @param chain - after the last batch of its group, when one was found. */
@@ -148,6 +149,7 @@ export class CheckpointCheck {
       if (!decoded.ok) {
         this.#report(stored.nextSeq, decoded.failure.message);
         // Its row says where it ended, so that the next one is not a problem of its own.
+        this.#continues = false;
         this.#line = [stored.chain];
         continue;
       }

@@ -239,6 +239,13 @@ class Section {
     return this.#read(key, 'text', otherwise, (v) => (typeof v === 'string' && v !== '' ? v : undefined));
   }
 
+  /** Nanoseconds since the Unix epoch, as decimal text: a JSON number is not exact enough. */
+  instantNs(key: string): bigint | undefined {
+    return this.#read<bigint | undefined>(key, 'nanoseconds since 1970 as decimal text', undefined, (v) =>
+      typeof v === 'string' && /^\d{1,19}$/.test(v) ? BigInt(v) : undefined,
+    );
+  }
+
   optionalText(key: string): string | undefined {
     return this.#read<string | undefined>(key, 'text', undefined, (v) => (typeof v === 'string' ? v : undefined));
   }
@@ -382,7 +389,7 @@ function readReceipts(s: Section): HostConfig['receipts'] {
   s.only('trusted_keys');
   return {
     trustedKeys: s.list('trusted_keys', (k): TrustedKey | undefined => {
-      k.only('adapter_id', 'key_id', 'alg', 'key', 'kinds');
+      k.only('adapter_id', 'key_id', 'alg', 'key', 'kinds', 'from_ns', 'until_ns');
       const text = k.text('key', '');
       const key = fromHex(text) ?? fromBase64(text);
       const alg = k.choice('alg', ['ed25519', 'hmac-sha256'], 'ed25519');
@@ -390,7 +397,15 @@ function readReceipts(s: Section): HostConfig['receipts'] {
         k.refuse('key', 'expected a key in hex or base64; an Ed25519 key has 32 bytes');
         return undefined;
       }
-      return { adapterId: k.text('adapter_id', ''), keyId: k.text('key_id', ''), alg, key, kinds: k.texts('kinds') };
+      return {
+        adapterId: k.text('adapter_id', ''),
+        keyId: k.text('key_id', ''),
+        alg,
+        key,
+        kinds: k.texts('kinds'),
+        fromNs: k.instantNs('from_ns'),
+        untilNs: k.instantNs('until_ns'),
+      };
     }),
   };
 }

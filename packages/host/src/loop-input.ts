@@ -4,10 +4,25 @@ import type { HostFailure } from './failure.ts';
 /** Something for the kernel, and who waits for it. */
 export interface LoopInput {
   readonly ingress: Ingress;
+  /** The outbox row that was marked done with this inbox item. */
+  readonly row?: OutboxKey | undefined;
   /** Its batch is durable; or it has none, and everything before it is durable. */
   onDurable(applied: Applied): void;
   /** The loop has stopped; nothing of it is durable as far as this process knows. */
   onDropped(failure: HostFailure): void;
+}
+
+export interface OutboxKey {
+  readonly emissionSeq: number;
+  readonly dedupeKey: string;
+}
+
+const ROW_KEY = /^r:(\d{1,15}):\d+$/;
+
+/** The row that `outbox.complete` enqueued an item for, by its key `r:<emission_seq>:<attempt>` (`hosting.md` §5). */
+export function outboxKey(dedupeKey: string | undefined): OutboxKey | undefined {
+  const match = dedupeKey === undefined ? null : ROW_KEY.exec(dedupeKey);
+  return match === null ? undefined : { emissionSeq: Number(match[1]), dedupeKey: match[0] };
 }
 
 /** First in, first out, without moving what waits. */

@@ -1,5 +1,14 @@
 import { bytesEqual } from '@worldline/canon';
-import { type Applied, type Ingress, type Kernel, KernelFault, type StoredObject, timerDueNs } from '@worldline/kernel';
+import {
+  type Applied,
+  type Ingress,
+  type Kernel,
+  KernelFault,
+  type ReceiptData,
+  type ReceiptVerdict,
+  type StoredObject,
+  timerDueNs,
+} from '@worldline/kernel';
 import type { Clock, CommitAnswer, Failpoints, Head, InboxItem, Logger, Store } from '@worldline/ports';
 import type { FinishedReceipt } from './dispatcher.ts';
 import type { HostFailure } from './failure.ts';
@@ -8,7 +17,7 @@ import { decodeInboxItem } from './inbox-item.ts';
 import type { InboxReader } from './inbox-reader.ts';
 import type { HostKey } from './keys.ts';
 import type { Lease } from './lease.ts';
-import { Fifo, type LoopInput } from './loop-input.ts';
+import { Fifo, type LoopInput, type OutboxKey, outboxKey } from './loop-input.ts';
 import { SIGNING_GROUP_MAX, signReceipts } from './signer.ts';
 import type { Stamper } from './stamps.ts';
 import type { DueEntry, TimerIndex } from './timers.ts';
@@ -207,8 +216,19 @@ export class Loop {
   }
 
   #apply(input: LoopInput): void {
-    this.#open.add(input, this.#kernel.apply(input.ingress, this.#parts.stamper.sample()));
+    const applied = this.#kernel.apply(input.ingress, this.#parts.stamper.sample());
+    this.#open.add(input, input.row === undefined ? applied : this.#releasing(input.row, applied));
     this.#parts.failpoints?.reach('loop.applied', input.ingress.kind);
+  }
+
+  /**
+   * An executor's item that did not settle its emission, whatever it was, gives the row back (`hosting.md` §4.1 commit
+   * step 6): one that is damaged, of another kind, or for another emission must not strand the effect.
+   */
+  #releasing(row: OutboxKey, applied: Applied): Applied {
+    const { batch } = applied;
+    if (batch === undefined || this.#kernel.emission(row.emissionSeq) === undefined) return applied;
+    return { ...applied, batch: { ...batch, released: [row] } };
   }
 
   /** Entries without a batch, with nothing before them that is not durable. */
@@ -263,7 +283,7 @@ export class Loop {
         this.#lastOther === 0
           ? this.#dueTimers.shift()
           : this.#lastOther === 1
-            ? this.#requests.shift()
+            ? this.#judged(this.#requests.shift())
             : this.#nextItem();
       if (input !== undefined) return input;
     }
@@ -300,7 +320,27 @@ export class Loop {
 
   #nextItem(): LoopInput | undefined {
     const item = this.#takesNew ? this.#parts.inbox.shift() : undefined;
-    return item === undefined ? undefined : { ingress: this.#ingressOf(item), onDurable() {}, onDropped() {} };
+    if (item === undefined) return undefined;
+    return { ingress: this.#ingressOf(item), row: outboxKey(item.dedupeKey), onDurable() {}, onDropped() {} };
+  }
+
+  /** A receipt that somebody hands over is judged like one from the inbox, whatever its sender says of it. */
+  #judged(input: LoopInput | undefined): LoopInput | undefined {
+    if (input?.ingress.kind !== 'receipt') return input;
+    const { receipt } = input.ingress;
+    return {
+      ingress: { kind: 'receipt', receipt, verdict: this.#verdict(receipt) },
+      onDurable: (applied) => input.onDurable(applied),
+      onDropped: (failure) => input.onDropped(failure),
+    };
+  }
+
+  #verdict(receipt: ReceiptData): ReceiptVerdict {
+    const emission =
+      receipt.emissionSeq === undefined
+        ? this.#kernel.emissionOfIntent(receipt.intentHash)
+        : this.#kernel.emission(receipt.emissionSeq);
+    return this.#parts.verifier().judge(receipt, emission, this.#parts.clock.wallNs());
   }
 
   #ingressOf(item: InboxItem): Ingress {
@@ -309,12 +349,7 @@ export class Loop {
     if (!decoded.ok) return { kind: 'event', schema: '', value: item.item.subarray(0, 1024), inboxSeq: item.seq };
     const { ingress } = decoded.value;
     if (ingress.kind !== 'receipt') return { ...ingress, inboxSeq: item.seq };
-    const { receipt } = ingress;
-    const emission =
-      receipt.emissionSeq === undefined
-        ? this.#kernel.emissionOfIntent(receipt.intentHash)
-        : this.#kernel.emission(receipt.emissionSeq);
-    const verdict = this.#parts.verifier().judge(receipt, emission, this.#parts.clock.wallNs());
+    const verdict = this.#verdict(ingress.receipt);
     return { ...ingress, verdict, inboxSeq: item.seq, dedupeKey: item.dedupeKey };
   }
 

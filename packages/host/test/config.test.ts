@@ -49,7 +49,11 @@ describe('worldline.host.json (`host.md` §13)', () => {
         },
         approvals: { max_pending: 5, rules: [{ subject_prefix: 'x', roles: ['r'] }] },
         secrets: { bindings: { b: 'env:B' }, allow_placeholders: true, allow_echo: ['k'] },
-        receipts: { trusted_keys: [{ adapter_id: 'a', key_id: 'k', alg: 'ed25519', key, kinds: ['x.*'] }] },
+        receipts: {
+          trusted_keys: [
+            { adapter_id: 'a', key_id: 'k', alg: 'ed25519', key, kinds: ['x.*'], from_ns: '1', until_ns: '2000' },
+          ],
+        },
         store: { engine: 'sqlite', dir: 'elsewhere' },
         journal: { fsync: 'always', max_group: 6 },
         snapshot: { every_entries: 7, every_ms: 8 },
@@ -79,7 +83,9 @@ describe('worldline.host.json (`host.md` §13)', () => {
       },
       approvals: { maxPending: 5, rules: [{ subjectPrefix: 'x', roles: ['r'] }] },
       secrets: { bindings: { b: 'env:B' }, allowPlaceholders: true, allowEcho: ['k'] },
-      receipts: { trustedKeys: [{ adapterId: 'a', keyId: 'k', alg: 'ed25519', kinds: ['x.*'] }] },
+      receipts: {
+        trustedKeys: [{ adapterId: 'a', keyId: 'k', alg: 'ed25519', kinds: ['x.*'], fromNs: 1n, untilNs: 2000n }],
+      },
       store: { engine: 'sqlite', dir: 'elsewhere' },
       journal: { fsync: 'always', maxGroup: 6 },
       snapshot: { everyEntries: 7, everyMs: 8 },
@@ -128,6 +134,7 @@ describe('worldline.host.json (`host.md` §13)', () => {
     [{ http: { credentials: [{}] } }, 'http.credentials.0.grant'],
     [{ receipts: { trusted_keys: [{ key: 'zz' }] } }, 'receipts.trusted_keys.0.key'],
     [{ receipts: { trusted_keys: [{ key: 'abcd' }] } }, 'receipts.trusted_keys.0.key'],
+    [{ receipts: { trusted_keys: [{ key: 'ab'.repeat(32), from_ns: 7 }] } }, 'receipts.trusted_keys.0.from_ns'],
     [{ world: { logical_origin: 1.5 } }, 'world.logical_origin'],
     [{ world: { logical_origin: '-1' } }, 'world.logical_origin'],
     [{ world: { limits: { max_event_bytes: 'x' } } }, 'world.limits.max_event_bytes'],
