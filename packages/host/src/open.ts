@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Catalog } from '@worldline/air';
-import { bytesEqual, ok, toHex } from '@worldline/canon';
+import { bytesEqual, FailureError, ok, toHex } from '@worldline/canon';
 import { decodeWorldKeys, dueWallNs, type EmittedRow, type Kernel, type TimerRow, timerDueNs } from '@worldline/kernel';
 import type {
   AcquireAnswer,
@@ -25,7 +25,7 @@ import { decodeStoredBatch, readBatches } from './journal-read.ts';
 import type { HostKey } from './keys.ts';
 import { isSkewed, LEASE_TIMES, Lease, type LeaseTimes } from './lease.ts';
 import { silentLogger } from './log.ts';
-import { Loop } from './loop.ts';
+import { Loop, lockedFailure } from './loop.ts';
 import { useNativeSha256 } from './native-hash.ts';
 import { pinnedCatalog } from './pinned-catalog.ts';
 import { AdapterRegistry } from './registry.ts';
@@ -101,6 +101,16 @@ export async function openWorld(options: OpenWorldOptions): Promise<Answer<World
   const lease = new Lease({ worldId, worker, epoch: grant.epoch, sentNs }, { store, clock: leaseClock, times, log });
   const give = async (failure: HostFailure): Promise<Answer<World>> => {
     if (isCorruption(failure.code)) {
+      // Only of a world that nobody else has taken over meanwhile: then what was read did not fit together for another
+      // reason, and the world is well.
+      const held = await store.lease.renew(worldId, worker, grant.epoch, times.ttlMs);
+      if (held.answer === 'fenced')
+        return { ok: false, failure: lockedFailure('another process took the world over while it was opened') };
+      if (held.answer === 'unavailable')
+        return {
+          ok: false,
+          failure: { code: 'host_error', path: [], message: `the store does not answer: ${held.message}` },
+        };
       log.error('the world cannot be restored and is quarantined', { code: failure.code, reason: failure.message });
       await store.world.setStatus(worldId, 'active', 'quarantined');
     }
@@ -124,9 +134,18 @@ export async function openWorld(options: OpenWorldOptions): Promise<Answer<World
     const kernel = restored.value;
     return await run({ ...options, log }, { kernel, lease, registry: registry.value, redactor, row }, give);
   } catch (error) {
+    const outage = outageOf(error);
+    if (outage !== undefined) return await give(outage);
     await lease.release().catch(() => undefined);
     throw error;
   }
+}
+
+/** Reads of a store whose answer has no place for an outage reject with one. */
+function outageOf(error: unknown): HostFailure | undefined {
+  return error instanceof FailureError && error.failure.code === 'store.unavailable'
+    ? { code: 'host_error', path: [], message: `the store does not answer: ${error.failure.message}` }
+    : undefined;
 }
 
 function refuseGrant(grant: Exclude<AcquireAnswer, { answer: 'ok' }>, worldId: string): Answer<never> {
@@ -335,8 +354,9 @@ async function reconcile(
     const { emissionSeq, intentHash, kind } = emission;
     if (emission.class === 'external') {
       // A row that is there is kept as it is; only a missing one needs its request.
-      const request = known.has(emissionSeq) ? NO_REQUEST : await intentPayload(store, worldId, emissionSeq);
-      emitted.push({ emissionSeq, intentHash, kind, request });
+      const request = known.has(emissionSeq) ? ok(NO_REQUEST) : await intentPayload(store, worldId, emissionSeq);
+      if (!request.ok) return request.failure;
+      emitted.push({ emissionSeq, intentHash, kind, request: request.value });
     } else if (emission.class === 'timer') {
       timers.push({ emissionSeq, intentHash, dueWallNs: dueWallNs(now, timerDueNs(emission)) });
     }
@@ -351,15 +371,15 @@ async function reconcile(
 const NO_REQUEST = new Uint8Array(0);
 
 /** Payload of the `effect_intent` at `seq`; empty when it lies below what the store still has. */
-async function intentPayload(store: Store, worldId: string, seq: number): Promise<Uint8Array> {
+async function intentPayload(store: Store, worldId: string, seq: number): Promise<Answer<Uint8Array>> {
   let payload: Uint8Array = NO_REQUEST;
-  await readBatches(store, worldId, seq, (batch) => {
+  const read = await readBatches(store, worldId, seq, (batch) => {
     if (batch.lastSeq < seq) return true;
     const decoded = decodeStoredBatch(batch);
     if (decoded.ok) payload = decoded.value.body.entries[seq - batch.firstSeq] ?? NO_REQUEST;
     return false;
   });
-  return payload;
+  return read.ok ? ok(payload) : read;
 }
 
 async function reload(
@@ -369,14 +389,20 @@ async function reload(
   stamper: Stamper,
   clock: Clock,
 ): Promise<Kernel | HostFailure> {
-  const row = await store.world.get(worldId);
-  if (row === undefined) return { code: 'not_found', path: [], message: 'the world is gone from the store' };
-  const restored = await restoreKernel(store, row, lease.epoch);
-  if (!restored.ok) return restored.failure;
-  const kernel = restored.value;
-  stamper.rebase(kernel);
-  const now = { nowNs: clock.wallNs(), logicalNowNs: kernel.logicalNowNs };
-  return (await reconcile(store, worldId, lease.epoch, kernel, now)) ?? kernel;
+  try {
+    const row = await store.world.get(worldId);
+    if (row === undefined) return { code: 'not_found', path: [], message: 'the world is gone from the store' };
+    const restored = await restoreKernel(store, row, lease.epoch);
+    if (!restored.ok) return restored.failure;
+    const kernel = restored.value;
+    stamper.rebase(kernel);
+    const now = { nowNs: clock.wallNs(), logicalNowNs: kernel.logicalNowNs };
+    return (await reconcile(store, worldId, lease.epoch, kernel, now)) ?? kernel;
+  } catch (error) {
+    const outage = outageOf(error);
+    if (outage !== undefined) return outage;
+    throw error;
+  }
 }
 
 /** One verifier per world config: `receipt_verification` may change while the world runs. */
