@@ -1,7 +1,7 @@
 import { deepStrictEqual } from 'node:assert';
 import { unwrap } from '@worldline/canon';
 import type { Store } from '@worldline/ports';
-import { memoryStore, runStoreScript, storeScript, VirtualClock } from '@worldline/testkit';
+import { memoryStore, runStoreScript, storeScript, storeUnderTrouble, VirtualClock } from '@worldline/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, test } from 'vitest';
 import { openSqliteStore } from '../src/index.ts';
@@ -34,3 +34,11 @@ test('given the same calls, SQLite and the model give the same answers and hold 
     { numRuns: Number(process.env['WORLDLINE_RUNS'] ?? 60) },
   );
 });
+
+test('random scripts on SQLite in trouble end where the model ends in peace (§14)', async () => {
+  const { WORLDLINE_FUZZ_RUNS: runs, WORLDLINE_SEED: seed } = process.env;
+  await storeUnderTrouble(
+    { store, clock },
+    { runs: Number(runs ?? 10), seed: seed === undefined ? seed : Number(seed) },
+  );
+}, 600_000);
