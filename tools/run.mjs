@@ -65,13 +65,22 @@ const LONG = {
   WORLDLINE_FUZZ_RUNS: process.env.WORLDLINE_FUZZ_RUNS ?? '2000',
 };
 
+/** Stores in trouble, and a world over one. */
+const TROUBLE = [
+  'packages/testkit/test/faulty-store.test.ts',
+  'packages/store-sqlite/test/store-equivalence.test.ts',
+  'packages/host/test/store-trouble.test.ts',
+];
+
 const tasks = {
   build: (args) => build(args),
   demo: (args) => inOrder(build, () => run('examples/01-release-gate/demo.mjs', args)),
   test: (args) => inOrder(build, () => run(bin.vitest, ['run', ...reporters(), ...args])),
   bench: (args) => inOrder(build, () => run('tools/bench/main.mjs', args)),
   soak: (args) =>
-    inOrder(build, () => run(bin.vitest, ['run', 'test/crash', 'test/cases/hostile.test.ts', ...args], LONG)),
+    inOrder(build, () =>
+      run(bin.vitest, ['run', 'test/crash', 'test/cases/hostile.test.ts', ...TROUBLE, ...args], LONG),
+    ),
   check: (args) => run('tools/check.mjs', args),
   format: (args) => run(bin.biome, ['format', '--write', ...(args.length > 0 ? args : ['.'])]),
 };
