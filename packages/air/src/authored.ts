@@ -4,20 +4,26 @@ import { buildCatalog } from './catalog.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { isJsonArray, isJsonObject, type Json, type JsonObject, member } from './json.ts';
 import { assembleWorld, builtinOf, SECTION_KINDS } from './load-resolve.ts';
+import { readLiteral } from './literal-read.ts';
+import { toSugar } from './literal-sugar.ts';
 import { readStoredWorld, resolveStored } from './load-stored.ts';
 import { manifestOfParts, manifestParts } from './manifest-parts.ts';
 import { encodeNode, members, nodeToJson, object, withoutKind } from './node-json.ts';
 import { SECTIONS, type Section } from './node-manifest.ts';
 import { type DefKind, parseNode } from './node-parse.ts';
-import { canonicalPlan, checkPlanNames } from './node-plan-canonical.ts';
+import type { PlanSource } from './node-plan.ts';
+import { canonicalPlan, checkPlanNames, slotType } from './node-plan-canonical.ts';
+import { readSlot, slotToJson } from './slot.ts';
+import type { Type, TypeScope } from './type.ts';
 import { validate } from './validate.ts';
+import { grantType, readGrant } from './validate-grants.ts';
 import { lookupsOf, type World } from './validate-world.ts';
 
 /**
  * A stored manifest as files may hold it, for `pull` (`packs.md` §6): what loads back gives the same hashes.
  *
  * A1  Members stand in reading order; hashes of references and lists that follow from the steps are left out.
- * A2  Literals keep the canonical lens: it reads everywhere, and whether sugar would read back the same is up to types.
+ * A2  Literals of plans and grants are written in sugar wherever that reads back as what is stored, else as stored.
  */
 export interface AuthoredDef {
   readonly kind: DefKind;
@@ -38,7 +44,7 @@ export class AuthoredWorld {
     this.#world = world;
     this.#json = withoutKind(json);
     this.#get = get;
-    this.manifest = authoredManifest(this.#json);
+    this.manifest = authoredManifest(withSugaredGrants(this.#json, world));
     this.defs = new Map(authoredDefs(world).map((def) => [`${def.kind} ${def.name}`, def]));
   }
 
@@ -182,12 +188,74 @@ function authoredDefs(world: World): readonly AuthoredDef[] {
   const plans = [...world.plans.keys()].map((name) => ({
     kind: 'defplan' as const,
     name,
-    node: authoredPlan(world.canonical.get(name)!.node),
+    node: authoredPlan(world.canonical.get(name)!.node, world.plans.get(name)!.source, world),
   }));
   return [...simple, ...plans, ...secrets];
 }
 
 /** Lists that follow from the steps are filled in again when the plan is read (V-506, V-507). */
-function authoredPlan(node: JsonObject): JsonObject {
-  return object(Object.entries(node).filter(([key]) => key !== 'required_caps' && key !== 'allowed_effects'));
+function authoredPlan(node: JsonObject, source: PlanSource, world: World): JsonObject {
+  const lookups = lookupsOf(world);
+  const steps = member(node, 'steps') as readonly JsonObject[];
+  const sugared = steps.map((step, i) => {
+    const { slots } = source.steps[i]!;
+    return object(
+      Object.entries(step).map(([key, json]) => {
+        const type = slots.has(key) ? slotType(source.steps[i]!, key, source, lookups) : undefined;
+        return [key, type === undefined || type === 'missing' ? json : sugarOfSlot(json, type, world.scope)] as const;
+      }),
+    );
+  });
+  return object(
+    Object.entries(node).flatMap(([key, json]) => {
+      if (key === 'required_caps' || key === 'allowed_effects') return [];
+      return [[key, key === 'steps' ? sugared : json] as const];
+    }),
+  );
+}
+
+function sugarOfSlot(stored: Json, type: Type, scope: TypeScope): Json {
+  const read = readSlot(stored, type, scope);
+  if (!read.ok || read.value.literal === undefined) return stored;
+  return firstThatReads(stored, toSugar(read.value.literal, type, scope), (json) => {
+    const again = readSlot(json, type, scope);
+    return again.ok ? slotToJson(again.value) : undefined;
+  });
+}
+
+function withSugaredGrants(json: JsonObject, world: World): JsonObject {
+  const defaults = member(json, 'defaults');
+  const grants = isJsonObject(defaults) ? member(defaults, 'cap_grants') : undefined;
+  if (!isJsonObject(defaults) || !isJsonArray(grants)) return json;
+  const sugared = world.manifest.grants.map((source, i) => {
+    const cap = world.caps.get(source.cap)!.def;
+    const type = grantType(source, cap);
+    const stored = member(grants[i] as JsonObject, 'params') as Json;
+    const value = readLiteral(stored, type, world.scope);
+    if (!value.ok) return grants[i] as Json;
+    const params = firstThatReads(stored, toSugar(value.value, type, world.scope), (given) => {
+      const read = readGrant({ ...source, params: given }, cap, world.scope);
+      return read.ok ? read.value.params : undefined;
+    });
+    return object([...Object.entries(grants[i] as JsonObject), ['params', params]]);
+  });
+  return object([
+    ...Object.entries(json),
+    ['defaults', object([...Object.entries(defaults), ['cap_grants', sugared]])],
+  ]);
+}
+
+/** Sugar without its absent options, sugar as it is, or what is stored: whichever reads as what is stored. */
+function firstThatReads(stored: Json, sugar: Json, read: (json: Json) => Json | undefined): Json {
+  const same = (json: Json | undefined) =>
+    json !== undefined && bytesEqual(hashOf(json as CborValue), hashOf(stored as CborValue));
+  return [withoutNulls(sugar), sugar].find((json) => same(read(json))) ?? stored;
+}
+
+function withoutNulls(json: Json): Json {
+  if (isJsonArray(json)) return json.map(withoutNulls);
+  if (!isJsonObject(json)) return json;
+  return object(
+    Object.entries(json).flatMap(([key, part]) => (part === null ? [] : [[key, withoutNulls(part)] as const])),
+  );
 }

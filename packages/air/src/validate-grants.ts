@@ -294,6 +294,11 @@ export const checkDefaultPolicy: Pass = (world, options) => {
   ];
 };
 
+/** What the params of a grant are read with. */
+export function grantType(source: GrantSource, cap: CapDef): Type {
+  return grantSchema(cap, grantMembers(source));
+}
+
 /**
  * A grant with its params normalised, and the JSON that the manifest keeps of the params (`definitions.md` §3.8).
  * `grantHash` is over `{defcap_ref, cap_type, params_cbor, expiry_ns?}` (`values.md` §8).
@@ -303,7 +308,7 @@ export function readGrant(
   cap: CapDef,
   scope: TypeScope,
 ): Result<{ readonly grant: Grant; readonly params: Json }, readonly ValueFailure[]> {
-  const read = readKeptLiteral(source.params, grantSchema(cap, grantMembers(source)), scope, cap.name);
+  const read = readKeptLiteral(source.params, grantType(source, cap), scope, cap.name);
   if (!read.ok) return fail(read.failure);
   const paramsCbor = encodeValue(read.value.value);
   const grantHash = hashOf({

@@ -2,7 +2,7 @@ import { hashText, toHex } from '@worldline/canon';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { AuthoredWorld, loadAuthored, printJson } from '../src/index.ts';
-import { type Authored, node, smallWorld } from './fixtures.ts';
+import { add, type Authored, node, plan, record, schema, smallWorld, TEXT } from './fixtures.ts';
 import { loaded, PatchBase } from './patch-support.ts';
 import { worldArb } from './small-worlds.ts';
 
@@ -43,6 +43,32 @@ describe('a stored world, written as files and loaded again', () => {
     const { world } = authored(smallWorld().nodes);
     expect(world.manifest['plans']).toEqual([{ name: 'demo/core_run@1' }]);
     expect(Object.keys(world.defs.get('defplan demo/core_run@1')!.node)).not.toContain('required_caps');
+  });
+});
+
+test('literals are written in sugar where that reads back, else as stored', () => {
+  const say = plan('demo/say@1', {
+    steps: [
+      {
+        id: 'say',
+        op: 'raise_event',
+        event: 'demo/Approved@1',
+        value: { record: { id: { text: 'x' }, by: { null: {} } } },
+      },
+      { id: 'odd', op: 'raise_event', event: 'demo/Odd@1', value: { record: { ref: { text: '@plan.input.id' } } } },
+    ],
+  });
+  const world = add(smallWorld(), schema('demo/Odd@1', record({ ref: TEXT })), say);
+  world.manifest.defaults.cap_grants.push({ name: 'web', cap: 'sys/http.out@1', params: { hosts: ['a.example'] } });
+  const { manifest, defs } = authored(world.nodes).world;
+  const steps = defs.get('defplan demo/say@1')!.node['steps'] as Authored[];
+  expect(steps[0].value).toEqual({ id: 'x' });
+  // In sugar this would be a reference.
+  expect(steps[1].value).toEqual({ record: { ref: { text: '@plan.input.id' } } });
+  expect((manifest['defaults'] as Authored).cap_grants[1]).toEqual({
+    name: 'web',
+    cap: 'sys/http.out@1',
+    params: { hosts: ['a.example'] },
   });
 });
 
