@@ -63,7 +63,11 @@ function reporters() {
 const LONG = {
   WORLDLINE_KILLS: process.env.WORLDLINE_KILLS ?? '500',
   WORLDLINE_FUZZ_RUNS: process.env.WORLDLINE_FUZZ_RUNS ?? '2000',
+  WORLDLINE_PUSH_RUNS: process.env.WORLDLINE_PUSH_RUNS ?? '500',
 };
+
+/** Random cases. */
+const CASES = ['test/cases/hostile.test.ts', 'test/cases/pushes.test.ts'];
 
 /** Stores in trouble, and a world over one. */
 const TROUBLE = [
@@ -77,10 +81,7 @@ const tasks = {
   demo: (args) => inOrder(build, () => run('examples/01-release-gate/demo.mjs', args)),
   test: (args) => inOrder(build, () => run(bin.vitest, ['run', ...reporters(), ...args])),
   bench: (args) => inOrder(build, () => run('tools/bench/main.mjs', args)),
-  soak: (args) =>
-    inOrder(build, () =>
-      run(bin.vitest, ['run', 'test/crash', 'test/cases/hostile.test.ts', ...TROUBLE, ...args], LONG),
-    ),
+  soak: (args) => inOrder(build, () => run(bin.vitest, ['run', 'test/crash', ...CASES, ...TROUBLE, ...args], LONG)),
   check: (args) => run('tools/check.mjs', args),
   format: (args) => run(bin.biome, ['format', '--write', ...(args.length > 0 ? args : ['.'])]),
 };

@@ -5,7 +5,7 @@ import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROOT } from './repository.ts';
 
-// What the documents show is what the command does: the README's sessions are typed again, and every command that any
+// What the documents show is what the command does: the sessions of README and guides are typed again, and every command that any
 // document names is looked up in --help. Both use the build, as a reader would.
 
 const LAUNCHER = join(ROOT, 'packages', 'cli', 'bin', 'worldline.js');
@@ -48,14 +48,18 @@ function shell(command: string, cwd: string): string {
   return result.stdout + result.stderr;
 }
 
-describe('the sessions of the README can be typed as they stand', () => {
+const GUIDES = join(ROOT, 'docs', 'guides');
+/** Documents whose sessions are typed again. */
+const DOCUMENTS = ['README.md', ...readdirSync(GUIDES).map((name) => join('docs', 'guides', name))];
+
+describe.each(DOCUMENTS)('the sessions of %s can be typed as they stand', (document) => {
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'worldline-readme-'));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  const session = exchanges(readFileSync(join(ROOT, 'README.md'), 'utf8'));
+  const session = exchanges(readFileSync(join(ROOT, document), 'utf8'));
 
   test('there are some', () => {
     expect(session.length).toBeGreaterThan(5);
