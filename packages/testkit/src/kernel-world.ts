@@ -1,4 +1,13 @@
-import { encodeValue, type Json, type Loaded, loadAuthored, normalizeCbor, readLiteral, toSugar } from '@worldline/air';
+import {
+  type CompiledPatch,
+  encodeValue,
+  type Json,
+  type Loaded,
+  loadAuthored,
+  normalizeCbor,
+  readLiteral,
+  toSugar,
+} from '@worldline/air';
 import {
   bytesEqual,
   type CborValue,
@@ -192,6 +201,13 @@ export class KernelWorld {
       patchHash: manifestHash,
       actor: 'tester',
     });
+  }
+
+  /** Replaces the manifest by a compiled patch. */
+  change(patch: Pick<CompiledPatch, 'manifestHash' | 'manifestBase' | 'patchHash' | 'objects'>): Applied {
+    for (const { hash, bytes } of patch.objects) this.#objects.set(toHex(hash), bytes);
+    const { manifestHash, manifestBase, patchHash } = patch;
+    return this.apply({ kind: 'control', command: 'manifest', manifestHash, manifestBase, patchHash, actor: 'tester' });
   }
 
   /** Changes members of the world configuration. */
