@@ -1,4 +1,5 @@
 import {
+  AuthoredWorld,
   type AuthorityChange,
   authorityChanges,
   type CompiledPatch,
@@ -8,6 +9,7 @@ import {
   type JsonObject,
   type Loaded,
   type ManifestDiff,
+  manifestParts,
   printJson,
 } from '@worldline/air';
 import { compareUtf8, hashText, toHex } from '@worldline/canon';
@@ -31,6 +33,8 @@ export interface ManifestChange {
   readonly document: JsonObject;
   readonly compiled: CompiledPatch;
   readonly authority: readonly AuthorityChange[];
+  /** Grants as an author writes them, by name; before and after. */
+  readonly grants: { readonly before: ReadonlyMap<string, string>; readonly after: ReadonlyMap<string, string> };
 }
 
 /**
@@ -63,13 +67,22 @@ export async function difference(
       details: why.map(detail),
     });
   }
-  const candidate = compiled.value.objects.find(({ hash }) => toHex(hash) === toHex(compiled.value.manifestHash))!;
-  const json = nodeJson(candidate.bytes, candidate.hash);
-  return {
-    active,
-    change: { document, compiled: compiled.value, authority: authorityChanges(active.json, json) },
-    kept,
-  };
+  const made = new Map(compiled.value.objects.map((object) => [toHex(object.hash), object.bytes]));
+  const getNew = (hash: Uint8Array) => made.get(toHex(hash)) ?? get(hash);
+  const { manifestHash } = compiled.value;
+  const authority = authorityChanges(active.json, nodeJson(getNew(manifestHash)!, manifestHash));
+  const grants = { before: writtenGrants(active.hash, get), after: writtenGrants(manifestHash, getNew) };
+  return { active, change: { document, compiled: compiled.value, authority, grants }, kept };
+}
+
+function writtenGrants(
+  manifestHash: Uint8Array,
+  get: (hash: Uint8Array) => Uint8Array | undefined,
+): ReadonlyMap<string, string> {
+  const world = AuthoredWorld.of(manifestHash, get);
+  if (!world.ok) throw new Error(`a manifest that was loaded before does not load: ${world.failure[0]?.message}`);
+  const { grants } = manifestParts(world.value.manifest);
+  return new Map(grants.map((grant) => [String((grant as JsonObject)['name']), printJson(grant)]));
 }
 
 function diffOf(active: ActiveManifest, loaded: Loaded, prune: boolean): ManifestDiff {

@@ -275,7 +275,7 @@ describe('runs that are under way end under the definition they started with (go
     await bench.replays();
   });
 
-  test('a plan that is gone from the manifest still ends; its effect kind and its grant may be gone too', async () => {
+  test('C59: a plan that is gone from the manifest still ends, its effect kind and its grant gone too; new events start nothing', async () => {
     const bench = await Bench.create({ nodes: FIRST });
     const answer = gate();
     const adapter = fakeAdapter(() => answer.promise.then(() => okOutcome()));
@@ -317,7 +317,10 @@ describe('authority is live (governance.md §5.3)', () => {
     });
 
   /** A run of three effects, its manifest changed while the first is under way. */
-  async function changedBetween(nodes: readonly Node[]): Promise<{ readonly bench: Bench; readonly calls: number }> {
+  async function changedBetween(
+    nodes: readonly Node[],
+    laterNs = 0n,
+  ): Promise<{ readonly bench: Bench; readonly calls: number }> {
     const bench = await Bench.create({ nodes: FIRST });
     const answer = gate();
     const adapter = fakeAdapter(() => answer.promise.then(() => okOutcome()));
@@ -325,6 +328,7 @@ describe('authority is live (governance.md §5.3)', () => {
     unwrap(await world.startPlan({ plan: 't/steps@1', input: job('a') }));
     await until(() => adapter.calls.length === 1);
     await push(bench, world, nodes);
+    await bench.clock.advance(laterNs);
     answer.open();
     unwrap(await world.runBatch({ wait: true, timeoutMs: 30_000 }));
     await world.close();
@@ -335,7 +339,7 @@ describe('authority is live (governance.md §5.3)', () => {
   const onlyTimers = (nodes: readonly Node[]) =>
     nodes.filter((node) => !['t/call_plan@1', 't/unkeyed@1', 't/steps@1'].includes(node['name'] as string));
 
-  test('a grant that is gone denies the next effect of a pinned run: cap.grant_missing', async () => {
+  test('C25: a grant that is gone denies the next effect of a pinned run: cap.grant_missing', async () => {
     const nodes = manifest(onlyTimers(FIRST), (m) => ({
       plans: (m['plans'] as Node[]).filter(
         ({ name }) => !['t/call_plan@1', 't/unkeyed@1', 't/steps@1'].includes(name as string),
@@ -347,6 +351,15 @@ describe('authority is live (governance.md §5.3)', () => {
     const [ended] = await bench.of('plan_ended');
     expect(ended).toMatchObject({ status: 'error', message: 'cap_denied: cap.grant_missing' });
     expect(await bench.done()).toEqual([]);
+  });
+
+  test('C25: a grant that the change lets expire denies the next effect of a pinned run, on record', async () => {
+    const expired = (all: Node[]) =>
+      all.map((grant) => (grant['name'] === 'cap_t' ? { ...grant, expiry_ns: 1 } : grant));
+    const { bench, calls } = await changedBetween(manifest(FIRST, grants(expired)), 1_000n);
+    expect(calls).toBe(1);
+    expect((await bench.of('cap_decision')).at(-1)).toMatchObject({ decision: 'deny', deny: { code: 'expired' } });
+    expect((await bench.of('plan_ended'))[0]).toMatchObject({ status: 'error', message: 'cap_denied: expired' });
   });
 
   test('a policy that arrives decides about the next effect of a pinned run', async () => {

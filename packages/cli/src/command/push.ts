@@ -121,7 +121,7 @@ function describe(ctx: Context, change: ManifestChange, pinned: readonly PinnedR
   if (sections.length > 0) lines.push(`  ~ ${sections.join(', ')}`);
   if (change.authority.length > 0) {
     lines.push(ctx.out.style('bold', 'authority:'));
-    lines.push(...change.authority.flatMap(authorityLines));
+    lines.push(...change.authority.flatMap((one) => authorityLines(one, change)));
   }
   const runs = pinned.reduce((sum, { planIds }) => sum + planIds.length, 0);
   if (runs > 0) {
@@ -131,7 +131,10 @@ function describe(ctx: Context, change: ManifestChange, pinned: readonly PinnedR
   return lines;
 }
 
-function authorityLines({ ledger, name, change, before, after }: AuthorityChange): string[] {
+function authorityLines(one: AuthorityChange, { grants }: ManifestChange): string[] {
+  const { ledger, name, change } = one;
+  const before = (ledger === 'grant' && grants.before.get(name)) || one.before;
+  const after = (ledger === 'grant' && grants.after.get(name)) || one.after;
   const what = `${ledger.replace('_', ' ')} ${ledger === 'default_policy' ? '' : name}`.trim();
   const lines = [`  ${MARK[change]} ${printable(what)}`];
   if (before !== undefined) lines.push(`      was ${printable(before)}`);
