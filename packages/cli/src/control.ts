@@ -13,9 +13,13 @@ export class Control {
   readonly #ctx: Context;
   readonly socket: string;
 
-  constructor(ctx: Context, socket: string) {
+  /** Longest wait for an answer. */
+  readonly #timeoutMs: number;
+
+  constructor(ctx: Context, socket: string, timeoutMs: number = ctx.flags.timeoutMs) {
     this.#ctx = ctx;
     this.socket = socket;
+    this.#timeoutMs = timeoutMs;
   }
 
   get(path: string): Promise<JsonObject> {
@@ -32,7 +36,7 @@ export class Control {
 
   /** @throws CommandError with the code of the answer; `unreachable`, or `timeout` after `--timeout-ms`. */
   async #request(method: string, path: string, body: Json | undefined): Promise<JsonObject> {
-    const { timeoutMs } = this.#ctx.flags;
+    const timeoutMs = this.#timeoutMs;
     const text = body === undefined ? undefined : toJson(body, false);
     const sent = new Promise<{ readonly status: number; readonly text: string }>((resolve, reject) => {
       const signal = AbortSignal.any([this.#ctx.interrupted, AbortSignal.timeout(timeoutMs)]);
@@ -74,7 +78,7 @@ export class Control {
   #noAnswer(error: unknown): never {
     if (this.#ctx.interrupted.aborted || error instanceof CommandError) throw error;
     if (error instanceof Error && error.name === 'TimeoutError')
-      stop('timeout', `the process that runs this world did not answer within ${this.#ctx.flags.timeoutMs} ms`, {
+      stop('timeout', `the process that runs this world did not answer within ${this.#timeoutMs} ms`, {
         hint: 'it may be stopped or very busy; see "worldline doctor", or give a longer --timeout-ms',
       });
     const { code } = error as NodeJS.ErrnoException;

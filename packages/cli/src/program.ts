@@ -147,6 +147,15 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .addHelpText('after', examples('stop', 'stop --grace-ms 0'))
     .action(async (flags) => run(async (ctx) => (await import('./command/stop.ts')).stopWorld(ctx, flags)));
 
+  root
+    .command('doctor')
+    .summary('what is wrong with this world, and what helps')
+    .description(
+      'Looks at everything around a world: machine, folder, store, journal, keys, process, effects. Says what is wrong and which command helps. Changes nothing, and works on a world that cannot be opened. Exit 7 when there is a problem.',
+    )
+    .addHelpText('after', examples('doctor', 'doctor --json'))
+    .action(async () => run(async (ctx) => (await import('./command/doctor.ts')).doctor(ctx)));
+
   const event = group(root, 'event', 'what happens outside, told to the world');
   event
     .command('send')
