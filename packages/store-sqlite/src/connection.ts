@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Failure, FailureError } from '@worldline/canon';
 import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION, TABLES } from './schema.ts';
-import { isOutage, SQLITE, Sql, sqliteCode } from './sql.ts';
+import { damageFailure, isDamage, isOutage, SQLITE, Sql, sqliteCode } from './sql.ts';
+import { findWalDamage } from './wal-check.ts';
 
 /** Milliseconds to wait for another process that holds the write lock. */
 const BUSY_MS = 5_000;
@@ -72,6 +73,17 @@ export function openForReading(dir: string): Sql {
 }
 
 function connect(path: string, readOnly: boolean): Sql {
+  const damage = findWalDamage(`${path}-wal`);
+  if (damage !== undefined) {
+    const { offset, lost } = damage;
+    throw new FailureError(
+      damageFailure(
+        new Error(
+          `${path}-wal is wrong at byte ${offset}, with ${lost} whole transaction${lost === 1 ? '' : 's'} behind it`,
+        ),
+      ),
+    );
+  }
   const db = new DatabaseSync(path, { readOnly, allowExtension: false });
   db.exec(
     `PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY`,
@@ -178,14 +190,15 @@ function opening(path: string, open: () => Sql): Sql {
   try {
     return open();
   } catch (error) {
+    if (sqliteCode(error) === SQLITE.NOTADB) throw foreign(path);
+    if (isDamage(error)) throw new FailureError(damageFailure(new Error(`${path}: ${error.message}`)));
     throw isOutage(error) ? new FailureError(openFailure(path, error)) : error;
   }
 }
 
-/** `store.foreign`, `store.read_only` or `store.unavailable`. */
+/** `store.read_only` or `store.unavailable`. */
 function openFailure(path: string, error: Error): Failure {
   const code = sqliteCode(error);
-  if (code === SQLITE.NOTADB) return foreign(path).failure;
   const system = 'code' in error ? error.code : undefined;
   if (
     code === SQLITE.READONLY ||

@@ -25,6 +25,8 @@ export type Reply = { readonly id: number } & (
   | { readonly unavailable: string }
   /** The transaction's commit failed in a way that leaves it open what a later recovery finds. */
   | { readonly unknown: string }
+  /** The file is damaged. */
+  | { readonly corrupt: string }
   /** A bug of the caller, to be thrown there. */
   | { readonly bug: string }
 );

@@ -18,7 +18,7 @@ import type {
 import { seqBytes, seqNumber } from './inbox-seq.ts';
 import { readObjectFile, sha256 } from './object-file.ts';
 import { LAST_NS, ordinalOf, rowId } from './schema.ts';
-import { isOutage, type Sql, type SqlRow } from './sql.ts';
+import { blob, count, isDamage, isOutage, type Sql, type SqlRow, StoreDamage, text } from './sql.ts';
 
 /** A page of the journal also ends when its bodies reach this size. */
 const PAGE_BYTES = 4 * 1024 * 1024;
@@ -47,9 +47,10 @@ export class Reader {
     try {
       const row = this.#sql.get('SELECT bytes FROM objects WHERE hash = ?', hash);
       if (row === undefined) return { answer: 'not_found' };
-      const bytes = row.bytes === null ? readObjectFile(this.#dir, hash) : (row.bytes as Uint8Array);
+      const bytes = row.bytes === null ? readObjectFile(this.#dir, hash) : blob(row.bytes);
       return bytes === undefined || !bytesEqual(sha256(bytes), hash) ? { answer: 'corrupt' } : { answer: 'ok', bytes };
     } catch (error) {
+      if (isDamage(error)) return { answer: 'corrupt' };
       if (!isOutage(error)) throw error;
       return { answer: 'unavailable', message: error.message };
     }
@@ -109,7 +110,7 @@ export class Reader {
       worldId: row.world_id as string,
       desiredWorker: (row.desired_worker as string | null) ?? undefined,
       holder: (row.holder as string | null) ?? undefined,
-      labels: JSON.parse(row.labels as string) as Labels,
+      labels: labels(row.labels),
     }));
   }
 
@@ -121,8 +122,8 @@ export class Reader {
       w,
     );
     return rows.map((row) => ({
-      height: Number(row.height),
-      ref: row.ref as Uint8Array,
+      height: count(row.height),
+      ref: blob(row.ref),
       baseline: row.baseline === 1n,
       verifiedAtNs: (row.verified_at as bigint | null) ?? undefined,
     }));
@@ -130,7 +131,7 @@ export class Reader {
 
   head(worldId: string): Head | undefined {
     const row = this.#sql.get('SELECT height, chain FROM worlds WHERE world_id = ?', worldId);
-    return row && { height: Number(row.height), chain: row.chain as Uint8Array };
+    return row && { height: count(row.height), chain: blob(row.chain) };
   }
 
   journal(worldId: string, fromSeq: number, limit: number): JournalAnswer {
@@ -146,10 +147,10 @@ export class Reader {
   #journal(worldId: string, asked: number, limit: number): JournalAnswer {
     const world = this.#sql.get('SELECT w, height, batches, base_height FROM worlds WHERE world_id = ?', worldId);
     if (world === undefined) return { answer: 'ok', batches: [] };
-    const w = Number(world.w);
-    const count = Number(world.batches);
-    const fromSeq = Math.max(asked, Number(world.base_height));
-    const start = this.#findBatch(w, count, fromSeq);
+    const w = count(world.w);
+    const total = count(world.batches);
+    const fromSeq = Math.max(asked, count(world.base_height));
+    const start = this.#findBatch(w, total, fromSeq);
     const corrupt = (seq: number) => ({ answer: 'corrupt' as const, where: `entry ${seq}` });
     if (start === undefined) return corrupt(fromSeq);
     const batches: StoredBatch[] = [];
@@ -160,11 +161,11 @@ export class Reader {
     const rows = this.#sql.bigIterate(
       'SELECT * FROM batches WHERE id >= ? AND id < ? ORDER BY id',
       rowId(w, start),
-      rowId(w, count),
+      rowId(w, total),
     );
     for (const row of rows) {
-      const firstSeq = Number(row.first_seq);
-      const lastSeq = Number(row.last_seq);
+      const firstSeq = count(row.first_seq);
+      const lastSeq = count(row.last_seq);
       const isNext =
         ordinalOf(row.id as bigint) === ordinal++ && (seq === undefined ? firstSeq <= fromSeq : firstSeq === seq);
       if (!isNext) return corrupt(seq ?? fromSeq);
@@ -172,15 +173,15 @@ export class Reader {
       const last = batches.at(-1);
       const mayEnd = last === undefined || last.lastSeq >= last.firstSeq;
       if (mayEnd && (entries >= limit || bytes >= PAGE_BYTES)) return { answer: 'ok', batches, next: firstSeq };
-      const body = row.body as Uint8Array;
-      batches.push({ firstSeq, lastSeq, chain: row.chain as Uint8Array, body });
+      const body = blob(row.body);
+      batches.push({ firstSeq, lastSeq, chain: blob(row.chain), body });
       seq = lastSeq + 1;
       entries += seq - firstSeq;
       bytes += body.length;
     }
-    const height = Number(world.height);
+    const height = count(world.height);
     const isWhole = seq === undefined ? fromSeq >= height : seq === height;
-    return isWhole && ordinal === count ? { answer: 'ok', batches } : corrupt(seq ?? fromSeq);
+    return isWhole && ordinal === total ? { answer: 'ok', batches } : corrupt(seq ?? fromSeq);
   }
 
   /**
@@ -234,7 +235,7 @@ export class Reader {
     );
     return rows.map((row) => ({
       seq: seqBytes(ordinalOf(row.id as bigint)),
-      item: row.item as Uint8Array,
+      item: blob(row.item),
       dedupeKey: (row.dedupe_key as string | null) ?? undefined,
       enqueuedAtNs: row.enqueued_at as bigint,
     }));
@@ -269,9 +270,9 @@ export class Reader {
       w,
     );
     return rows.map((row) => ({
-      emissionSeq: Number(row.emission_seq),
-      kind: row.kind as string,
-      attempt: Number(row.attempt),
+      emissionSeq: count(row.emission_seq),
+      kind: text(row.kind),
+      attempt: count(row.attempt),
       started: row.started === 1,
       claimed: row.claimed === 1,
       done: row.done === 1,
@@ -303,8 +304,8 @@ export class Reader {
     return {
       rows: rows.map((row) => ({
         worldId: row.world_id as string,
-        emissionSeq: Number(row.emission_seq),
-        intentHash: row.intent_hash as Uint8Array,
+        emissionSeq: count(row.emission_seq),
+        intentHash: blob(row.intent_hash),
         dueWallNs: row.due as bigint,
       })),
       nextDueWallNs: (next?.due as bigint | null | undefined) ?? undefined,
@@ -316,45 +317,54 @@ export class Reader {
     if (known !== undefined) return known;
     const row = this.#sql.get('SELECT w FROM worlds WHERE world_id = ?', worldId);
     if (row === undefined) return undefined;
-    this.#numbers.set(worldId, Number(row.w));
-    return Number(row.w);
+    const w = count(row.w);
+    this.#numbers.set(worldId, w);
+    return w;
   }
 }
 
 function checkpointOf(row: SqlRow): StoredCheckpoint {
   return {
-    chainBefore: row.chain_before as Uint8Array,
-    chain: row.chain as Uint8Array,
-    nextSeq: Number(row.next_seq),
-    bytes: row.bytes as Uint8Array,
+    chainBefore: blob(row.chain_before),
+    chain: blob(row.chain),
+    nextSeq: count(row.next_seq),
+    bytes: blob(row.bytes),
   };
 }
 
 function worldRow(row: SqlRow): WorldRow {
   const holder = row.holder as string | null;
   return {
-    worldId: row.world_id as string,
-    universeId: row.universe_id as string,
-    status: row.status as WorldStatus,
-    head: { height: Number(row.height), chain: row.chain as Uint8Array },
-    base: { height: Number(row.base_height), chain: row.base_chain as Uint8Array },
+    worldId: text(row.world_id),
+    universeId: text(row.universe_id),
+    status: text(row.status) as WorldStatus,
+    head: { height: count(row.height), chain: blob(row.chain) },
+    base: { height: count(row.base_height), chain: blob(row.base_chain) },
     activeBaseline: {
-      height: Number(row.baseline_height ?? 0n),
-      ref: (row.baseline_ref as Uint8Array | null) ?? new Uint8Array(0),
+      height: count(row.baseline_height ?? 0n),
+      ref: row.baseline_ref === null ? new Uint8Array(0) : blob(row.baseline_ref),
     },
-    inboxCursor: seqBytes(Number(row.inbox_cursor)),
+    inboxCursor: seqBytes(count(row.inbox_cursor)),
     internalPending: row.internal_pending === 1n,
-    epoch: Number(row.epoch),
+    epoch: count(row.epoch),
     lease: holder === null ? undefined : { holder, expiresAtNs: (row.expires_at as bigint | null) ?? LAST_NS },
     desiredWorker: (row.desired_worker as string | null) ?? undefined,
-    labels: JSON.parse(row.labels as string) as Labels,
-    configHash: row.config_hash as Uint8Array,
+    labels: labels(row.labels),
+    configHash: blob(row.config_hash),
     keys: (row.keys as Uint8Array | null) ?? undefined,
     lineage: lineage(row),
     createdAtNs: row.created_at as bigint,
     maintainAtNs: (row.maintain_at as bigint | null) ?? undefined,
-    notify: Number(row.notify),
+    notify: count(row.notify),
   };
+}
+
+function labels(value: SqlRow[string] | undefined): Labels {
+  try {
+    return JSON.parse(text(value)) as Labels;
+  } catch {
+    throw new StoreDamage('the labels of a world cannot be read');
+  }
 }
 
 function lineage(row: SqlRow): Lineage | undefined {

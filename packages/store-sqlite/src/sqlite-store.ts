@@ -8,7 +8,7 @@ import { seqNumber } from './inbox-seq.ts';
 import { sha256 } from './object-file.ts';
 import type { OperationArguments, OperationName } from './operations.ts';
 import { Reader } from './reader.ts';
-import { isOutage } from './sql.ts';
+import { damageFailure, isDamage, isOutage } from './sql.ts';
 import type { WriteLimits } from './write-tx.ts';
 import { type CallAnswer, WriterThread } from './writer-thread.ts';
 
@@ -34,7 +34,9 @@ export interface SqliteStoreOptions {
  * answered. Several processes may have one folder open.
  *
  * @returns failures `store.missing` (read-only, and there is none), `store.foreign`, `store.newer`, `store.older`, `store.read_only`
- *   (the folder cannot be written), `store.unsafe` (durability could not be set), `store.unavailable`.
+ *   (the folder cannot be written), `store.unsafe` (durability could not be set), `store.unavailable`, and
+ *   `journal.corrupt` for a damaged file. Damage that is met later is `corrupt` where an answer has a place for it, else
+ *   the call rejects with a FailureError `journal.corrupt`.
  */
 export async function openSqliteStore(dir: string, options: SqliteStoreOptions = {}): Promise<Result<Store>> {
   const { clock } = options;
@@ -89,12 +91,13 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
     // with this one.
     return result.done ? result.answer : unavailable(result.message);
   };
-  /** @throws FailureError `store.unavailable`: answers of reads have no place for an outage. */
+  /** @throws FailureError `store.unavailable` or `journal.corrupt`: answers of reads have no place for these. */
   const read = async <T>(body: () => T): Promise<T> => {
     try {
       if (isClosed) throw new FailureError({ code: 'store.unavailable', path: [], message: 'the store is closed' });
       return body();
     } catch (error) {
+      if (isDamage(error)) throw new FailureError(damageFailure(error));
       if (!isOutage(error)) throw error;
       throw new FailureError({ code: 'store.unavailable', path: [], message: error.message });
     }
@@ -105,6 +108,7 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
     try {
       return reader.journal(worldId, fromSeq, limit);
     } catch (error) {
+      if (isDamage(error)) return { answer: 'corrupt', where: `entry ${fromSeq} or behind: ${error.message}` };
       if (!isOutage(error)) throw error;
       return unavailable(error.message);
     }

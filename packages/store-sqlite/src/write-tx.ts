@@ -1,5 +1,5 @@
 import type { Failpoints, WorldStatus } from '@worldline/ports';
-import type { Sql } from './sql.ts';
+import { blob, type Sql } from './sql.ts';
 
 /** What every writing operation gets: the open transaction, store time, and where files go. */
 export interface Tx {
@@ -43,7 +43,7 @@ export function readWorld(tx: Tx, worldId: string): WriteWorld | undefined {
     w: Number(row.w),
     status: row.status as WorldStatus,
     height: Number(row.height),
-    chain: row.chain as Uint8Array,
+    chain: blob(row.chain),
     batches: Number(row.batches),
     cursor: Number(row.inbox_cursor),
     lastItem: Number(row.inbox_last),

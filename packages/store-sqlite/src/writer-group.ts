@@ -1,7 +1,7 @@
 import type { FailpointName, Failpoints } from '@worldline/ports';
 import { OPERATIONS } from './operations.ts';
 import type { Reply, Request } from './protocol.ts';
-import { isOutage, SQLITE, type Sql, sqliteCode } from './sql.ts';
+import { isDamage, isOutage, SQLITE, type Sql, sqliteCode } from './sql.ts';
 import type { Tx, WriteLimits } from './write-tx.ts';
 
 /** What all groups of one writer share. */
@@ -9,6 +9,8 @@ export interface GroupParts {
   readonly dir: string;
   readonly limits: WriteLimits;
   readonly failpoints?: Failpoints | undefined;
+  /** The disk failed. What the connection thinks it wrote can no longer be relied on. */
+  readonly onDiskError?: (() => void) | undefined;
 }
 
 /**
@@ -24,7 +26,7 @@ export function runGroup(sql: Sql, group: readonly Request[], parts: GroupParts)
     sql.run('BEGIN IMMEDIATE');
     for (const request of group) replies.push(runOne(sql, request, { parts, isShared: group.length > 1 }));
   } catch (error) {
-    return failed(sql, group, error, 'unavailable');
+    return failed(sql, group, { error, how: 'unavailable', parts });
   }
   try {
     reach(parts, 'store.sync', group);
@@ -32,7 +34,7 @@ export function runGroup(sql: Sql, group: readonly Request[], parts: GroupParts)
     reach(parts, 'store.synced', group);
   } catch (error) {
     // A log write that found no room left no complete transaction behind; one that met an error of the disk may have.
-    return failed(sql, group, error, sqliteCode(error) === SQLITE.IOERR ? 'unknown' : 'unavailable');
+    return failed(sql, group, { error, how: isDiskError(error) ? 'unknown' : 'unavailable', parts });
   }
   return replies;
 }
@@ -55,7 +57,7 @@ function runOne(
     if (isShared) sql.run('RELEASE one');
     return { id: request.id, answer };
   } catch (error) {
-    if (isOutage(error)) throw error;
+    if (isOutage(error) || isDamage(error)) throw error;
     if (isShared) {
       sql.run('ROLLBACK TO one');
       sql.run('RELEASE one');
@@ -72,13 +74,25 @@ function reach({ failpoints }: GroupParts, point: FailpointName, group: readonly
   if (failpoints !== undefined) for (const { operation } of group) failpoints.reach(point, operation);
 }
 
-function failed(sql: Sql, group: readonly Request[], error: unknown, how: 'unavailable' | 'unknown'): Reply[] {
+function isDiskError(error: unknown): boolean {
+  return sqliteCode(error) === SQLITE.IOERR;
+}
+
+interface Trouble {
+  readonly error: unknown;
+  readonly how: 'unavailable' | 'unknown';
+  readonly parts: GroupParts;
+}
+
+function failed(sql: Sql, group: readonly Request[], { error, how, parts }: Trouble): Reply[] {
   try {
     sql.run('ROLLBACK');
   } catch {
     // The engine has rolled back by itself already, or the transaction never began.
   }
+  if (isDamage(error)) return group.map(({ id }) => ({ id, corrupt: error.message }));
   if (!isOutage(error)) throw error;
+  if (isDiskError(error)) parts.onDiskError?.();
   return group.map(({ id }) =>
     how === 'unknown' ? { id, unknown: error.message } : { id, unavailable: error.message },
   );

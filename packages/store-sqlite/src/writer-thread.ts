@@ -1,8 +1,9 @@
 import { Worker } from 'node:worker_threads';
-import type { Failure, Result } from '@worldline/canon';
+import { type Failure, FailureError, type Result } from '@worldline/canon';
 import type { CommitMessage } from './commit-message.ts';
 import type { OperationAnswer, OperationArguments, OperationName } from './operations.ts';
 import type { Reply, Request, WriterMessage, WriterStart } from './protocol.ts';
+import { damageFailure } from './sql.ts';
 
 export type CallAnswer<K extends OperationName> =
   | { readonly done: true; readonly answer: OperationAnswer<K> }
@@ -70,13 +71,14 @@ export class WriterThread {
     });
   }
 
-  /** @throws an error with the writer's message when the arguments are a bug of the caller. */
+  /** @throws FailureError `journal.corrupt`; an error with the writer's message when the arguments are a bug of the caller. */
   call<K extends OperationName>(operation: K, ...args: OperationArguments<K>): Promise<CallAnswer<K>> {
     if (this.#ended !== undefined) return Promise.resolve({ done: false, isUnknown: false, message: this.#ended });
     return new Promise((resolve, reject) => {
       this.#post(operation, args, (reply) => {
         if ('answer' in reply) resolve({ done: true, answer: reply.answer as OperationAnswer<K> });
         else if ('bug' in reply) reject(new TypeError(reply.bug));
+        else if ('corrupt' in reply) reject(new FailureError(damageFailure(new Error(reply.corrupt))));
         else if ('unknown' in reply) resolve({ done: false, isUnknown: true, message: reply.unknown });
         else resolve({ done: false, isUnknown: false, message: reply.unavailable });
       });

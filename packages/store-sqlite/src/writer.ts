@@ -4,7 +4,7 @@ import type { Failpoints } from '@worldline/ports';
 import { openForWriting } from './connection.ts';
 import type { Request, WriterMessage, WriterStart } from './protocol.ts';
 import type { Sql } from './sql.ts';
-import { runGroup } from './writer-group.ts';
+import { WriterConnection } from './writer-connection.ts';
 
 /**
  * The thread that owns the writing connection.
@@ -40,6 +40,7 @@ async function armed({ failpoints: given }: WriterStart): Promise<Failpoints | u
 }
 
 function serve(sql: Sql, failpoints: Failpoints | undefined): void {
+  const connection = new WriterConnection(sql, start, failpoints);
   port.on('message', (first: Request) => {
     const group = [first];
     while (group.length < GROUP_MAX && group.at(-1)?.operation !== 'close') {
@@ -48,9 +49,9 @@ function serve(sql: Sql, failpoints: Failpoints | undefined): void {
       group.push(next.message as Request);
     }
     const last = group.at(-1)?.operation === 'close' ? group.pop() : undefined;
-    if (group.length > 0) send({ replies: runGroup(sql, group, { ...start, failpoints }) });
+    if (group.length > 0) send({ replies: connection.run(group) });
     if (last !== undefined) {
-      sql.db.close();
+      connection.close();
       send({ replies: [{ id: last.id, answer: undefined }] });
       port.close();
     }
