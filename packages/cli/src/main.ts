@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { installSha256 } from '@worldline/canon';
+import { FailureError, installSha256 } from '@worldline/canon';
 import { type Command, CommanderError } from 'commander';
 import { type Composition, Context, type GlobalFlags } from './context.ts';
 import { EXIT, exitCode } from './exit-code.ts';
@@ -73,6 +73,8 @@ async function perform(
 
 function asFailure(error: unknown, interrupted: AbortSignal): CommandFailure | undefined {
   if (error instanceof CommandError) return error.failure;
+  // What a store says by rejecting: it is out of reach, or damaged.
+  if (error instanceof FailureError) return error.failure;
   if (interrupted.aborted) return { code: 'interrupted', message: 'interrupted' };
   // What the system refuses is the caller's to mend; a stack would only hide which file it was.
   if (error instanceof Error && 'syscall' in error && 'code' in error) {

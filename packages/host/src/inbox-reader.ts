@@ -1,5 +1,8 @@
+import { FailureError } from '@worldline/canon';
 import type { InboxItem, Logger, Store } from '@worldline/ports';
+import type { HostFailure } from './failure.ts';
 import { Fifo } from './loop-input.ts';
+import { isCorruption } from './restore.ts';
 
 const PAGE = 256;
 const POLL_MS = 50;
@@ -15,6 +18,7 @@ export class InboxReader {
   readonly #worldId: string;
   readonly #log: Logger;
   readonly #onItems: () => void;
+  readonly #onDamage: (failure: HostFailure) => void;
   readonly #items = new Fifo<InboxItem>();
   #after: Uint8Array;
   #reading: Promise<void> | undefined;
@@ -28,12 +32,15 @@ export class InboxReader {
     readonly log: Logger;
     readonly after: Uint8Array;
     readonly onItems: () => void;
+    /** The store is damaged; nothing more will come. */
+    readonly onDamage: (failure: HostFailure) => void;
   }) {
     this.#store = options.store;
     this.#worldId = options.worldId;
     this.#log = options.log;
     this.#after = options.after;
     this.#onItems = options.onItems;
+    this.#onDamage = options.onDamage;
   }
 
   get length(): number {
@@ -65,6 +72,7 @@ export class InboxReader {
       () => this.#rest(),
       (error: unknown) => {
         this.#log.warn('the inbox could not be read', { error: String(error) });
+        if (error instanceof FailureError && isCorruption(error.failure.code)) this.#onDamage(error.failure);
         this.#rest();
       },
     );

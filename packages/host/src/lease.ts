@@ -1,3 +1,4 @@
+import { FailureError } from '@worldline/canon';
 import type { Clock, Logger, Store } from '@worldline/ports';
 
 export interface LeaseTimes {
@@ -12,7 +13,14 @@ export interface LeaseTimes {
 export const LEASE_TIMES: LeaseTimes = { ttlMs: 15_000, renewMs: 5_000, safetyMs: 3_000, maxSkewMs: 2_000 };
 
 /** Why a lease ended against the holder's will. */
-export type LeaseLoss = 'fenced' | 'expired' | 'skewed';
+export type LeaseLoss =
+  | 'fenced'
+  | 'expired'
+  /** It ran out while the store could not renew it. */
+  | 'unavailable'
+  | 'skewed'
+  /** The store is damaged. */
+  | 'damaged';
 
 /**
  * One world's lease, kept alive (`hosting.md` §6).
@@ -30,8 +38,10 @@ export class Lease {
   #sentNs: bigint;
   #cancel: (() => void) | undefined;
   #released = false;
-  #onLost: ((loss: LeaseLoss) => void) | undefined;
+  #onLost: ((loss: LeaseLoss, reason?: string) => void) | undefined;
   #onRenewed: (() => void) | undefined;
+  /** Why the last renewal failed; absent after one that did not. */
+  trouble: string | undefined;
 
   /** @param sentNs - monotonic time at which the acquisition was sent. */
   constructor(
@@ -49,7 +59,7 @@ export class Lease {
   }
 
   /** Begins renewing. `onLost` is called once; `onRenewed` when applying may go on after a pause. */
-  start(onLost: (loss: LeaseLoss) => void, onRenewed: () => void): void {
+  start(onLost: (loss: LeaseLoss, reason?: string) => void, onRenewed: () => void): void {
     this.#onLost = onLost;
     this.#onRenewed = onRenewed;
     this.#arm(this.#times.renewMs);
@@ -74,24 +84,36 @@ export class Lease {
     const answer = await this.#store.lease.renew(this.worldId, this.worker, this.epoch, this.#times.ttlMs);
     if (this.#released) return false;
     if (answer.answer === 'fenced') {
-      this.#lost('fenced');
+      this.#lost(this.lossBy(answer.epoch), this.trouble);
       return false;
     }
     if (answer.answer === 'unavailable') {
+      this.trouble = answer.message;
       this.#log.warn('the lease could not be renewed', { reason: answer.message });
       if (this.expired) {
-        this.#lost('expired');
+        this.#lost('unavailable', answer.message);
         return false;
       }
       return true;
     }
     this.#sentNs = sentNs;
+    this.trouble = undefined;
     if (isSkewed(this.#clock.wallNs(), answer.storeNowNs, this.#times)) {
       this.#lost('skewed');
       return false;
     }
     this.#onRenewed?.();
     return true;
+  }
+
+  /**
+   * Why the store answers `fenced`.
+   *
+   * @param epoch - the one it knows: our own means that nobody took the world, and the lease ran out.
+   */
+  lossBy(epoch: number): 'fenced' | 'expired' | 'unavailable' {
+    if (epoch !== this.epoch) return 'fenced';
+    return this.trouble === undefined ? 'expired' : 'unavailable';
   }
 
   async release(): Promise<void> {
@@ -107,10 +129,10 @@ export class Lease {
     this.#onLost = undefined;
   }
 
-  #lost(loss: LeaseLoss): void {
+  #lost(loss: LeaseLoss, reason?: string): void {
     const onLost = this.#onLost;
     this.stop();
-    onLost?.(loss);
+    onLost?.(loss, reason);
   }
 
   #arm(afterMs: number): void {
@@ -124,7 +146,9 @@ export class Lease {
         },
         (error: unknown) => {
           this.#log.error('lease renewal failed', { error: String(error) });
-          if (this.#onLost !== undefined) this.#arm(500);
+          if (error instanceof FailureError) this.#lost('damaged', error.failure.message);
+          else if (this.expired) this.#lost('unavailable', String(error));
+          else if (this.#onLost !== undefined) this.#arm(500);
         },
       );
     });

@@ -1,4 +1,4 @@
-import { bytesEqual } from '@worldline/canon';
+import { bytesEqual, FailureError } from '@worldline/canon';
 import {
   type Applied,
   type Ingress,
@@ -16,7 +16,7 @@ import { type GroupEntry, OpenGroup } from './group.ts';
 import { decodeInboxItem } from './inbox-item.ts';
 import type { InboxReader } from './inbox-reader.ts';
 import type { HostKey } from './keys.ts';
-import type { Lease } from './lease.ts';
+import type { Lease, LeaseLoss } from './lease.ts';
 import { Fifo, type LoopInput, type OutboxKey, outboxKey } from './loop-input.ts';
 import { SIGNING_GROUP_MAX, signReceipts } from './signer.ts';
 import type { Stamper } from './stamps.ts';
@@ -427,14 +427,14 @@ export class Loop {
         this.#accepted(group);
         return;
       case 'fenced':
-        this.stop(lockedFailure('another process took the world over'));
+        this.stop(leaseFailure(this.#parts.lease.lossBy(result.epoch), this.#parts.lease.trouble));
         return;
       case 'conflict':
         void this.#afterConflict();
         return;
       case 'unavailable':
         this.#parts.log.warn('a commit did not happen; its inputs are applied again', { reason: result.message });
-        this.#retryLater();
+        this.#retryLater(result.message);
         return;
       case 'unknown':
         void this.#afterUnknown(group, result.message);
@@ -492,10 +492,10 @@ export class Loop {
     for (const input of snapshots) input.onDropped(HostFailures.commitLost);
   }
 
-  #retryLater(): void {
+  #retryLater(reason: string): void {
     this.#discard();
     if (this.#parts.lease.expired) {
-      this.stop(lockedFailure('the store did not answer until the lease ran out'));
+      this.stop(unansweredFailure(reason));
       return;
     }
     this.#isPaused = true;
@@ -520,7 +520,7 @@ export class Loop {
         return;
       }
       if (head !== undefined && head.height === this.#durable.height && bytesEqual(head.chain, this.#durable.chain)) {
-        this.#retryLater();
+        this.#retryLater(message);
         return;
       }
       if (head !== undefined) {
@@ -528,7 +528,7 @@ export class Loop {
         return;
       }
       if (this.#parts.lease.expired) {
-        this.stop(lockedFailure('the store did not answer until the lease ran out'));
+        this.stop(unansweredFailure(message));
         return;
       }
       await new Promise((resolve) => setTimeout(resolve, waitMs));
@@ -563,7 +563,7 @@ export class Loop {
 
   #fault(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
-    const code = error instanceof KernelFault ? 'kernel.fatal' : 'host_error';
+    const code = faultCode(error);
     this.#parts.log.error('the world stops', {
       code,
       error: error instanceof Error ? (error.stack ?? message) : message,
@@ -626,6 +626,40 @@ function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[
 export const HostFailures = {
   commitLost: { code: 'host_error', path: [], message: 'the store did not take the snapshot; try again' },
 } as const satisfies Record<string, HostFailure>;
+
+function faultCode(error: unknown): string {
+  if (error instanceof FailureError) return error.failure.code;
+  if (!(error instanceof KernelFault)) return 'host_error';
+  // A node of the state is gone or damaged: reading again will not cure that (F10).
+  return error.code === 'object.missing' ? 'snapshot.incomplete' : 'kernel.fatal';
+}
+
+export function leaseFailure(loss: LeaseLoss, reason = ''): HostFailure {
+  switch (loss) {
+    case 'fenced':
+      return lockedFailure('another process took the world over');
+    case 'expired':
+      return lockedFailure('the lease ran out');
+    case 'unavailable':
+      return unansweredFailure(reason);
+    case 'damaged':
+      return { code: 'journal.corrupt', path: [], message: reason };
+    case 'skewed':
+      return { code: 'host_error', path: [], message: "this machine's clock is far from the store's" };
+    default:
+      return loss satisfies never;
+  }
+}
+
+/** The disk is full or failing, and the lease could not be kept. */
+function unansweredFailure(reason: string): HostFailure {
+  return {
+    code: 'store.unavailable',
+    path: [],
+    message: `the store did not answer until the lease ran out: ${reason}`,
+    hint: 'Nothing that was acknowledged is lost. Make room or mend the disk, then start the world again.',
+  };
+}
 
 export function lockedFailure(message: string): HostFailure {
   return { code: 'world.locked', path: [], message, hint: 'Another process runs this world; send the request to it.' };

@@ -95,26 +95,41 @@ export async function openWorld(options: OpenWorldOptions): Promise<Answer<World
   const log = redactor.logger(options.log ?? silentLogger);
   const worker = options.worker ?? `worker-${process.pid}-${toHex(randomBytes(8))}`;
 
+  const quarantine = async (failure: HostFailure): Promise<void> => {
+    if (!isCorruption(failure.code)) return;
+    log.error('the world cannot be restored and is quarantined', { code: failure.code, reason: failure.message });
+    await store.world.setStatus(worldId, 'active', 'quarantined').catch((error: unknown) => {
+      // Damage that leaves nothing to write to is found again by whoever opens the world next.
+      log.warn('the world could not be quarantined', { error: String(error) });
+    });
+  };
   const sentNs = leaseClock.monoNs();
-  const grant = await store.lease.acquire(worldId, worker, times.ttlMs, options.dead);
+  const grant = await store.lease
+    .acquire(worldId, worker, times.ttlMs, options.dead)
+    .catch((error: unknown) => asFailure(error));
+  if ('code' in grant) {
+    await quarantine(grant);
+    return { ok: false, failure: grant };
+  }
   if (grant.answer !== 'ok') return refuseGrant(grant, worldId);
   const lease = new Lease({ worldId, worker, epoch: grant.epoch, sentNs }, { store, clock: leaseClock, times, log });
   const give = async (failure: HostFailure): Promise<Answer<World>> => {
     if (isCorruption(failure.code)) {
       // Only of a world that nobody else has taken over meanwhile: then what was read did not fit together for another
       // reason, and the world is well.
-      const held = await store.lease.renew(worldId, worker, grant.epoch, times.ttlMs);
-      if (held.answer === 'fenced')
+      const held = await store.lease
+        .renew(worldId, worker, grant.epoch, times.ttlMs)
+        .catch((error: unknown) => asFailure(error));
+      if ('answer' in held && held.answer === 'fenced')
         return { ok: false, failure: lockedFailure('another process took the world over while it was opened') };
-      if (held.answer === 'unavailable')
+      if ('answer' in held && held.answer === 'unavailable')
         return {
           ok: false,
           failure: { code: 'host_error', path: [], message: `the store does not answer: ${held.message}` },
         };
-      log.error('the world cannot be restored and is quarantined', { code: failure.code, reason: failure.message });
-      await store.world.setStatus(worldId, 'active', 'quarantined');
+      await quarantine(failure);
     }
-    await lease.release();
+    await lease.release().catch(() => undefined);
     return { ok: false, failure };
   };
   if (isSkewed(leaseClock.wallNs(), grant.storeNowNs, times)) {
@@ -134,18 +149,18 @@ export async function openWorld(options: OpenWorldOptions): Promise<Answer<World
     const kernel = restored.value;
     return await run({ ...options, log }, { kernel, lease, registry: registry.value, redactor, row }, give);
   } catch (error) {
-    const outage = outageOf(error);
-    if (outage !== undefined) return await give(outage);
+    if (error instanceof FailureError) return await give(asFailure(error));
     await lease.release().catch(() => undefined);
     throw error;
   }
 }
 
-/** Reads of a store whose answer has no place for an outage reject with one. */
-function outageOf(error: unknown): HostFailure | undefined {
-  return error instanceof FailureError && error.failure.code === 'store.unavailable'
-    ? { code: 'host_error', path: [], message: `the store does not answer: ${error.failure.message}` }
-    : undefined;
+/** What a store says by rejecting, where an answer has no place for it: it is out of reach, or damaged. @throws every other error. */
+function asFailure(error: unknown): HostFailure {
+  if (!(error instanceof FailureError)) throw error;
+  const { failure } = error;
+  if (failure.code !== 'store.unavailable') return failure;
+  return { code: 'host_error', path: [], message: `the store does not answer: ${failure.message}` };
 }
 
 function refuseGrant(grant: Exclude<AcquireAnswer, { answer: 'ok' }>, worldId: string): Answer<never> {
@@ -248,7 +263,14 @@ async function run(
     },
   });
   const liveKernel = (): Kernel => loop.kernel;
-  const inbox = new InboxReader({ store, worldId, log, after: kernel.cursor, onItems: () => loop.schedule() });
+  const inbox = new InboxReader({
+    store,
+    worldId,
+    log,
+    after: kernel.cursor,
+    onItems: () => loop.schedule(),
+    onDamage: (failure) => loop.stop(failure),
+  });
   const verifier = verifierOf({ worldId, own: receiptKey, config, registry }, liveKernel);
   const guarded = adapterBlobs(store.cas, redactor);
   const dispatcher = new Dispatcher({

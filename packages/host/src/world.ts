@@ -1,5 +1,5 @@
 import type { Catalog } from '@worldline/air';
-import { bytesEqual, hashText, ok, sha256, toHex } from '@worldline/canon';
+import { bytesEqual, FailureError, hashText, ok, sha256, toHex } from '@worldline/canon';
 import {
   type Applied,
   type Emission,
@@ -28,7 +28,7 @@ import { encodeInboxItem, type InboxIngress } from './inbox-item.ts';
 import type { InboxReader } from './inbox-reader.ts';
 import { batchAt, decodeStoredBatch, readBatches } from './journal-read.ts';
 import type { Lease } from './lease.ts';
-import { type Loop, lockedFailure } from './loop.ts';
+import { type Loop, leaseFailure, lockedFailure } from './loop.ts';
 import type { LoopInput } from './loop-input.ts';
 import { type ManifestChangeRequest, prepareManifestChange } from './manifest-change.ts';
 import { pinnedCatalog } from './pinned-catalog.ts';
@@ -46,6 +46,7 @@ import {
   preparePlanStart,
 } from './requests.ts';
 import { type SettledEffect, settledEffects } from './settled-effect.ts';
+import { isCorruption } from './restore.ts';
 import type { UnsignedReceipt } from './signer.ts';
 
 /**
@@ -179,14 +180,7 @@ export class World {
     this.#machinery = machinery;
     const { loop, inbox } = machinery;
     this.#parts.lease.start(
-      (loss) => {
-        const why = {
-          fenced: 'another process took the world over',
-          expired: 'the lease ran out',
-          skewed: "this machine's clock is far from the store's",
-        };
-        loop.stop(loss === 'skewed' ? { code: 'host_error', path: [], message: why[loss] } : lockedFailure(why[loss]));
-      },
+      (loss, reason) => loop.stop(leaseFailure(loss, reason)),
       () => loop.schedule(),
     );
     loop.rebuildTimers();
@@ -271,6 +265,13 @@ export class World {
   loopStopped(failure: HostFailure): void {
     this.#failure = failure;
     const wasClosing = this.#closing !== undefined;
+    const { store, log } = this.#parts;
+    if (isCorruption(failure.code)) {
+      // L9: nobody runs it until somebody has looked. Where even that cannot be written, opening it finds the damage.
+      store.world.setStatus(this.worldId, 'active', 'quarantined').catch((error: unknown) => {
+        log.warn('the world could not be quarantined', { error: String(error) });
+      });
+    }
     this.#state = 'stopped';
     this.#quiet();
     this.#wake();
@@ -311,6 +312,10 @@ export class World {
         if (rows.length < 256) break;
       }
     } catch (error) {
+      if (error instanceof FailureError && isCorruption(error.failure.code)) {
+        loop.stop(error.failure);
+        return;
+      }
       log.warn('outbox rows could not be claimed', { error: String(error) });
     }
     const missing = [...loop.kernel.pending()].some((e) => e.class === 'external' && !dispatcher.isHeld(e.emissionSeq));
