@@ -43,7 +43,16 @@ export interface ChildTask {
 
 function say(step: Step, answer: string): void {
   const [name, job] = step;
-  writeSync(1, `${name}${typeof job === 'object' ? ` ${job.id}` : ''} ${answer}\n`);
+  const line = `${name}${typeof job === 'object' ? ` ${job.id}` : ''} ${answer}\n`;
+  for (;;) {
+    try {
+      writeSync(1, line);
+      return;
+    } catch (error) {
+      // The reader is slow, and a line must be out before the next step begins.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
+  }
 }
 
 const at = (level: LogLevel) => (message: string, fields?: Readonly<Record<string, unknown>>) =>

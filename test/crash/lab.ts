@@ -32,8 +32,10 @@ export class Child {
   /** Signal or exit code. */
   readonly gone: Promise<NodeJS.Signals | number>;
 
-  constructor(command: readonly string[], options: { readonly cwd?: string } = {}) {
-    this.process = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+  constructor(command: readonly string[], shell?: string) {
+    const own = [process.execPath, ...command];
+    const [program = '', ...argv] = shell === undefined ? own : ['bash', '-c', `${shell}; exec "$@"`, 'bash', ...own];
+    this.process = spawn(program, argv, { stdio: ['ignore', 'pipe', 'pipe'] });
     let rest = '';
     this.process.stdout!.on('data', (chunk: Buffer) => {
       const parts = (rest + chunk.toString()).split('\n');
@@ -123,10 +125,11 @@ export class Lab {
     return join(this.composition.dir, name);
   }
 
-  /** Starts a process that does `steps`. */
-  start(steps: readonly Step[], rules: Partial<Composition> = {}): Child {
+  /** Starts a process that does `steps`. @param shell - what a shell does before it becomes that process. */
+  start(steps: readonly Step[], rules: Partial<Composition> = {}, shell?: string): Child {
     const task: ChildTask = { composition: { ...this.composition, ...rules }, steps };
-    const child = new Child(['--disable-warning=ExperimentalWarning', CHILD, JSON.stringify(task)]);
+    const command = ['--disable-warning=ExperimentalWarning', CHILD, JSON.stringify(task)];
+    const child = new Child(command, shell);
     this.#children.push(child);
     return child;
   }

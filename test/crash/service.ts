@@ -12,7 +12,7 @@ interface Seen {
 export class Service {
   readonly #server: Server;
   readonly #seen = new Map<string, Seen>();
-  /** Milliseconds before it answers. */
+  /** Milliseconds before it answers; a job called `big…` gets more than a row holds. */
   delayMs = 0;
 
   private constructor() {
@@ -24,7 +24,7 @@ export class Service {
       const key = request.headers['idempotency-key'];
       if (typeof key === 'string') seen.keys.add(key);
       request.resume();
-      setTimeout(() => response.end('done'), this.delayMs);
+      setTimeout(() => response.end(id.startsWith('big') ? 'x'.repeat(20_000) : 'done'), this.delayMs);
     });
   }
 
