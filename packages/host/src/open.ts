@@ -421,9 +421,7 @@ async function reload(
     const now = { nowNs: clock.wallNs(), logicalNowNs: kernel.logicalNowNs };
     return (await reconcile(store, worldId, lease.epoch, kernel, now)) ?? kernel;
   } catch (error) {
-    const outage = outageOf(error);
-    if (outage !== undefined) return outage;
-    throw error;
+    return asFailure(error);
   }
 }
 

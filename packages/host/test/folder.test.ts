@@ -29,7 +29,7 @@ describe('the lock file (`host.md` §1)', () => {
     expect(await inspectLock(lock)).toEqual({ state: 'absent' });
     const info = await writeLock(lock, own);
     expect(info).toMatchObject({ pid: process.pid, ...own });
-    expect(await inspectLock(lock)).toEqual({ state: 'alive', lock: info });
+    expect(await inspectLock(lock)).toEqual({ state: 'alive', lock: info, since: expect.any(Date) });
     expect(await mode(lock)).toBe(0o600);
     await removeLock(lock, info);
     expect(await inspectLock(lock)).toEqual({ state: 'absent' });

@@ -179,7 +179,7 @@ describe('one process at a time (`host.md` §1, `hosting.md` §6)', () => {
     };
     const world = await bench.open({ store, leaseTimes: { ttlMs: 400, renewMs: 50, safetyMs: 200, maxSkewMs: 2_000 } });
     isDown = true;
-    expect((await world.closed)?.code).toBe('world.locked');
+    expect((await world.closed)?.code).toBe('store.unavailable');
   });
 
   test('with too little lease left nothing is applied; a renewal lets it go on (L3)', async () => {
