@@ -1,4 +1,4 @@
-// One task of the repository, under its own Node: node tools/run.mjs build|demo|test|bench|soak|check|format [arguments]
+// One task of the repository, under its own Node: node tools/run.mjs build|demo|test|bench|soak|soak:load|check|format [arguments]
 // The root package.json calls this after tools/setup.mjs. It may itself run under an older Node, so it only starts others.
 import { spawn } from 'node:child_process';
 import { delimiter, dirname, join } from 'node:path';
@@ -82,6 +82,7 @@ const tasks = {
   test: (args) => inOrder(build, () => run(bin.vitest, ['run', ...reporters(), ...args])),
   bench: (args) => inOrder(build, () => run('tools/bench/main.mjs', args)),
   soak: (args) => inOrder(build, () => run(bin.vitest, ['run', 'test/crash', ...CASES, ...TROUBLE, ...args], LONG)),
+  'soak:load': (args) => inOrder(build, () => run('tools/bench/soak/main.mjs', args)),
   check: (args) => run('tools/check.mjs', args),
   format: (args) => run(bin.biome, ['format', '--write', ...(args.length > 0 ? args : ['.'])]),
 };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { betterOf, compareAll, fall, keeps, TOLERANCE, unmeasured } from '../../tools/bench/comparison.mjs';
 import { FIGURES } from '../../tools/bench/figures/all.mjs';
-import { mean, median, percentile, round, slope } from '../../tools/bench/statistics.mjs';
+import { floor, mean, median, percentile, round, slope } from '../../tools/bench/statistics.mjs';
 import { markdown, text } from '../../tools/bench/table.mjs';
 import stored from '../../tools/bench/ratios.json' with { type: 'json' };
 
@@ -40,6 +40,11 @@ describe('statistics', () => {
   test('p99 of a thousand leaves ten above it', () => {
     const values = Array.from({ length: 1000 }, (_, i) => i + 1);
     expect(values.filter((value) => value > percentile(values, 0.99))).toHaveLength(10);
+  });
+
+  test('what something takes undisturbed is the value that nine tenths exceed', () => {
+    expect(floor(Array.from({ length: 20 }, (_, i) => i + 1))).toBe(2);
+    expect(floor([8, 3, 5])).toBe(3);
   });
 
   test('a median of an even count lies between the two in the middle', () => {

@@ -22,12 +22,12 @@ export const NO_HTTP = {
 };
 
 export class LiveWorld {
-  /** Makes a world in folder `dir` and opens it. */
-  static async create(dir) {
+  /** Makes a world in folder `dir` and opens it. `log` - a logger; default: none. */
+  static async create(dir, { log } = {}) {
     const store = unwrap(await openSqliteStore(dir));
     const { worldId } = unwrap(await createWorld({ store, loaded: definitions(), config: defaultConfig() }));
     const world = unwrap(
-      await openWorld({ store, worldId, receiptKey: ephemeralKey(), adapters: [NOOP], http: NO_HTTP, env: {} }),
+      await openWorld({ store, worldId, receiptKey: ephemeralKey(), adapters: [NOOP], http: NO_HTTP, env: {}, log }),
     );
     return new LiveWorld(store, worldId, world);
   }

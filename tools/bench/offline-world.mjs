@@ -2,6 +2,7 @@
 // figures of the kernel alone, and to make large worlds in little time. What it leaves is a world like any other.
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { encode, unwrap } from '@worldline/canon';
 import {
   collectBatches,
@@ -149,29 +150,40 @@ export class OfflineWorld {
     return runs;
   }
 
-  /** Runs plans of ten steps, some at a time, until the journal is `height` entries long or a little longer. */
-  async fill(height, atOnce = 64) {
+  /**
+   * Runs plans of ten steps, `atOnce` of them side by side, until the journal is `height` entries long or a little longer.
+   *
+   * @param options.onRound - told how many milliseconds it took to sign and apply one receipt for each of them.
+   */
+  async fill(height, { atOnce = 64, onRound } = {}) {
     while (this.kernel.head.height < height) {
       let open = [];
       for (let i = 0; i < atOnce; i++) open.push(...this.apply(this.prepareStart('bench/ten_steps@1')).batch.emitted);
       while (open.length > 0) {
-        const unsigned = open.map(({ intentHash, emissionSeq }) => ({
-          intentHash,
-          emissionSeq,
-          adapterId: 'bench.noop',
-          status: 'ok',
-          payloadCbor: NOTHING,
-        }));
-        open = [];
-        for (const receipt of signReceipts(this.worldId, this.#key, unsigned)) {
-          const ingress = { kind: 'receipt', receipt, verdict: { sigKey: this.#key.keyId } };
-          open.push(...this.apply(ingress).batch.emitted);
-          this.steps++;
-        }
+        const began = performance.now();
+        open = this.#settle(open);
+        if (open.length > 0) onRound?.(performance.now() - began);
         await this.#makeRoom();
       }
     }
     await this.flush();
+  }
+
+  /** Applies a receipt for each row. @returns the rows that these lead to. */
+  #settle(rows) {
+    const unsigned = rows.map(({ intentHash, emissionSeq }) => ({
+      intentHash,
+      emissionSeq,
+      adapterId: 'bench.noop',
+      status: 'ok',
+      payloadCbor: NOTHING,
+    }));
+    const next = [];
+    for (const receipt of signReceipts(this.worldId, this.#key, unsigned)) {
+      next.push(...this.apply({ kind: 'receipt', receipt, verdict: { sigKey: this.#key.keyId } }).batch.emitted);
+      this.steps++;
+    }
+    return next;
   }
 
   /** Takes a snapshot and makes it the baseline. @returns what it wrote. */

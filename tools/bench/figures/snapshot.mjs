@@ -1,11 +1,10 @@
 import { performance } from 'node:perf_hooks';
-import { processUs } from '../cpu-time.mjs';
 import { median } from '../statistics.mjs';
 
 const TOUCHED = 10;
 
 /**
- * A snapshot after ten of many instances have changed: processor time to work it out, and what it writes. Ten of 1 000
+ * A snapshot after ten of many instances have changed: the time to work it out, and what it writes. Ten of 1 000
  * beside it, because the cost should follow what changes, not what exists (D7).
  */
 export async function snapshot(bench) {
@@ -15,21 +14,19 @@ export async function snapshot(bench) {
   const taken = [[], []];
   for (const { world } of worlds) await world.snapshot();
   for (let n = 0; n < rounds; n++) {
-    const unitUs = bench.cpu.sample();
+    bench.cpu.sample();
     for (const [which, { world, runs }] of worlds.entries()) {
       for (let k = 0; k < TOUCHED / 2; k++) {
         const [run] = runs.splice((runs.length * 0.618) | 0, 1);
         world.apply(world.prepareSignal(run));
       }
       runs.push(...(await world.park(TOUCHED / 2)));
-      const [began, cpu] = [performance.now(), processUs()];
+      const began = performance.now();
       world.kernel.snapshot();
-      const [ms, us] = [performance.now() - began, processUs() - cpu];
+      const ms = performance.now() - began;
       const objects = await world.snapshot();
       taken[which].push({
         ms,
-        us,
-        unitUs,
         objects: objects.length,
         bytes: objects.reduce((sum, o) => sum + o.bytes.length, 0),
       });
@@ -44,7 +41,7 @@ export async function snapshot(bench) {
       value: middle(lots, (t) => t.ms),
       unit: 'ms',
       note: `${middle(lots, (t) => t.objects)} nodes of ${Math.round(middle(lots, (t) => t.bytes))} bytes in all; median of ${rounds}`,
-      gate: { value: middle(lots, (t) => t.us / t.unitUs), unit: 'CPU units', better: 'lower' },
+      gate: bench.cpu.gate(lots.map((t) => t.ms * 1000)),
     },
     {
       id: 'snapshot_ratio',

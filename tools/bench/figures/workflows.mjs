@@ -5,6 +5,8 @@ import { Load, sleep } from '../load.mjs';
 import { mean, median } from '../statistics.mjs';
 
 const PLAN = 'bench/ten_steps@1';
+/** Receipts over which processor time is taken for the comparison; more than one commit makes durable. */
+const WINDOW = { 1: 20, 10: 50, 100: 400 };
 /** About what a step makes durable; what it is exactly changes a sync of so few bytes by nothing. */
 const STEP_BYTES = 1000;
 const RAMP_MS = 300;
@@ -19,7 +21,7 @@ const BOUNDS = { 1: 3_000, 10: 12_000, 100: 20_000 };
 export async function workflows(bench) {
   const live = await bench.live();
   const warmUpMs = bench.pick({ full: 5_000, quick: 1_000, check: 2_000 });
-  const stretchMs = bench.pick({ full: 3_000, quick: 1_000, check: 700 });
+  const stretchMs = bench.pick({ full: 3_000, quick: 1_000, check: 1_000 });
   const stretches = bench.pick({ full: 5, quick: 2, check: 3 });
   const disk = new DiskBaseline(bench.dir);
   const warmUp = new Load(live, PLAN, 100);
@@ -29,21 +31,21 @@ export async function workflows(bench) {
   for (const concurrent of [1, 10, 100]) {
     const taken = [];
     for (let n = 0; n < stretches; n++) taken.push(await stretch(bench, live, disk, concurrent, stretchMs));
-    rows.push(...rowsOf(concurrent, taken));
+    rows.push(...rowsOf(bench, concurrent, taken));
   }
   disk.close();
   return rows;
 }
 
 async function stretch(bench, live, disk, concurrent, ms) {
-  const unitBefore = bench.cpu.sample();
   const load = new Load(live, PLAN, concurrent);
   await sleep(RAMP_MS);
   const from = { at: performance.now(), main: threadUs(), all: processUs(), steps: live.steps };
+  const windows = watch(bench, live, WINDOW[concurrent]);
   await sleep(ms);
+  windows.stop();
   const to = { at: performance.now(), main: threadUs(), all: processUs(), steps: live.steps };
   await load.stop();
-  const unitUs = (unitBefore + bench.cpu.sample()) / 2;
   const rawMs = Array.from({ length: RAW_SYNCS }, () => disk.sync(STEP_BYTES));
   const steps = to.steps - from.steps;
   return {
@@ -51,12 +53,26 @@ async function stretch(bench, live, disk, concurrent, ms) {
     seconds: (to.at - from.at) / 1000,
     mainUs: from.main === undefined ? undefined : (to.main - from.main) / steps,
     allUs: (to.all - from.all) / steps,
-    unitUs,
+    windowUs: windows.us,
     rawMs: mean(rawMs),
   };
 }
 
-function rowsOf(concurrent, taken) {
+/** Processor microseconds per receipt, over windows of `size` receipts or a few more, with a unit after each. */
+function watch(bench, live, size) {
+  const us = [];
+  let from = { steps: live.steps, at: processUs() };
+  const stop = live.world.onBatch(() => {
+    const count = live.steps - from.steps;
+    if (count < size) return;
+    us.push((processUs() - from.at) / count);
+    bench.cpu.busySample();
+    from = { steps: live.steps, at: processUs() };
+  });
+  return { us, stop };
+}
+
+function rowsOf(bench, concurrent, taken) {
   const sum = (of) => taken.reduce((total, one) => total + of(one), 0);
   const perSecond = sum((t) => t.steps) / sum((t) => t.seconds);
   const rates = taken.map((t) => t.steps / t.seconds);
@@ -87,7 +103,7 @@ function rowsOf(concurrent, taken) {
         taken[0].mainUs === undefined
           ? 'main thread not known to this Node'
           : `main thread ${Math.round(median(taken.map((t) => t.mainUs)))} µs`,
-      gate: { value: median(taken.map((t) => t.allUs / t.unitUs)), unit: 'CPU units', better: 'lower' },
+      gate: bench.cpu.busyGate(taken.flatMap((t) => t.windowUs)),
     },
   ];
 }
