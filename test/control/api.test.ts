@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unwrap } from '@worldline/canon';
@@ -121,6 +121,37 @@ describe('general', () => {
     expect(await refusal('POST', '/api/snapshot', {})).toEqual([409, 'world.locked', undefined]);
     await heir.close({ graceMs: 0 });
   });
+});
+
+test('closing takes away only what is this process’s own (C2)', async () => {
+  const { world, bench } = await api();
+  const folder = mkdtempSync(join(tmpdir(), 'wl-api-'));
+  const start = async (of: World) =>
+    unwrap(
+      await startControlServer({
+        world: of,
+        dir: folder,
+        version: '1',
+        startedAt: new Date(),
+        identity: 'socket:tests',
+        log: silentLogger,
+        onShutdown: () => {},
+      }),
+    );
+  const before = await start(world);
+  const heir = await bench.reopen();
+  const after = await start(heir);
+  expect(after.socket).toBe(before.socket);
+  const file = join(folder, 'daemon.json');
+  const other = readFileSync(file, 'utf8').replace(String(process.pid), '1');
+  writeFileSync(file, other);
+  await before.close();
+  expect(readFileSync(file, 'utf8')).toBe(other);
+  expect((await send(after.socket, 'GET', '/api/health')).status).toBe(200);
+  await heir.close({ graceMs: 0 });
+  await after.close();
+  expect(existsSync(after.socket)).toBe(false);
+  rmSync(folder, { recursive: true, force: true });
 });
 
 describe('effects and receipts', () => {

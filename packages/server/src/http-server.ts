@@ -168,9 +168,15 @@ export class ApiServer {
       ...(mustClose ? { connection: 'close' } : {}),
       ...headers,
     });
-    response.end(text, () => {
-      if (!message.complete) message.destroy();
-    });
+    response.end(text);
+    if (!message.complete) this.#discard(message);
+  }
+
+  /** What a sender still sends is thrown away for a moment: cut off while it writes, it would never read the answer. */
+  #discard(message: IncomingMessage): void {
+    message.resume();
+    const end = setTimeout(() => message.destroy(), this.#limits.closeMs);
+    message.once('close', () => clearTimeout(end));
   }
 }
 

@@ -35,9 +35,8 @@ export function readBody(message: IncomingMessage, bytesMax: number): Promise<An
     message.on('data', (chunk: Uint8Array) => {
       size += chunk.length;
       if (size > bytesMax) {
-        // Nothing more is kept; the answer closes the connection.
+        // Nothing more is kept; the connection is closed behind the answer.
         chunks.length = 0;
-        message.pause();
         resolve(tooLarge);
       } else chunks.push(chunk);
     });

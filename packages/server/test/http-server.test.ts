@@ -158,6 +158,12 @@ describe('what cannot be understood is refused with a code, and harms nobody (H2
     expect([announced.status, announced.body.code, announced.headers.connection]).toEqual([413, 'too_large', 'close']);
     const chunked = `POST /api/echo/a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1388\r\n${'x'.repeat(5_000)}\r\n`;
     expect(await raw(socket, chunked)).toContain('HTTP/1.1 413');
+    // One that writes on and on still gets to read it.
+    const endless = await send(socket, 'POST', '/api/echo/a', {
+      body: JSON.stringify({ text: 'x'.repeat(8_000_000) }),
+      headers: JSON_TYPE,
+    });
+    expect([endless.status, endless.body.code]).toEqual([413, 'too_large']);
     expect((await send(socket, 'GET', '/api/large')).status).toBe(200);
   });
 
