@@ -242,7 +242,7 @@ function enqueue(
   idempotencyKey: Uint8Array,
   intentHash: Uint8Array,
 ): number {
-  const leader = state.emissionOfIntent(intentHash);
+  const leader = state.emissions.ofIntent(intentHash);
   const emissionSeq = turn.append({
     record_kind: 'effect_intent',
     intent_hash: intentHash,

@@ -122,7 +122,7 @@ export class Kernel {
   }
 
   emissionOfIntent(intentHash: Uint8Array): Emission | undefined {
-    return this.#state.emissionOfIntent(intentHash);
+    return this.#state.emissions.ofIntent(intentHash);
   }
 
   /** Oldest pending internal emission to settle; none exist before workspaces and governance do. */

@@ -20,7 +20,7 @@ const MANUAL_PREFIX = 'manual.';
 /** Cases 1–5 of §10.2. */
 export function bindReceipt(state: WorldState, intentHash: Uint8Array, emissionSeq: number | undefined): Binding {
   if (emissionSeq === undefined) {
-    const emission = state.emissionOfIntent(intentHash);
+    const emission = state.emissions.ofIntent(intentHash);
     if (emission !== undefined) return { kind: 'bound', emission };
   } else {
     const emission = state.emissions.get(emissionSeq);

@@ -9,6 +9,7 @@ import type { WorldState } from './state.ts';
  */
 export function snapshotRoot(state: WorldState): Uint8Array {
   const put = state.put;
+  const emissions = state.emissions.roots(put);
   return put(
     encode({
       version: 1,
@@ -27,8 +28,8 @@ export function snapshotRoot(state: WorldState): Uint8Array {
       waits: { root: state.waits.root(put), schemas: state.waits.schemas() as unknown as CborValue },
       emissions: {
         pending: state.emissions.size,
-        root: state.emissions.root(put),
-        by_intent: state.byIntent.root(put),
+        root: emissions.bySeq,
+        by_intent: emissions.byIntent,
       },
       recent: put(recentNode(state.receiptsRecent.items, state.planResults.items)),
       ingress_recent: state.ingressMemory.toNode(put),

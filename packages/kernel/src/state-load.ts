@@ -1,8 +1,8 @@
 import { loadStored } from '@worldline/air';
 import { bytesEqual, decode, fail, hashText, ok, type Result, sha256 } from '@worldline/canon';
 import { readConfig } from './control.ts';
-import { decodeEmission, type Emission } from './emission.ts';
-import { HashIndex } from './hash-index.ts';
+import { decodeEmission } from './emission.ts';
+import { EmissionIndex } from './emission-index.ts';
 import { IdIndex } from './id-index.ts';
 import { IngressMemory } from './ingress-memory.ts';
 import { RecentNode, type RecentPlanResult, Ring, type SettledReceipt } from './recent.ts';
@@ -73,18 +73,13 @@ export function loadState(
       (value) => ({ instance: undefined, hash: value as Uint8Array }),
       state.encodeSlot,
     ),
-    emissions: IdIndex.load<Emission>(
-      root.emissions.root,
-      state.lookup,
-      (value) => decodeEmission(state.read(value as Uint8Array)),
-      state.encodeEmissionLeaf,
-    ),
-    byIntent: HashIndex.load<number>(
-      root.emissions.by_intent,
-      state.lookup,
-      (value) => value as number,
-      (seq) => seq,
-    ),
+    emissions: new EmissionIndex(state.encodeEmissionLeaf, {
+      bySeq: root.emissions.root,
+      byIntent: root.emissions.by_intent,
+      get: state.lookup,
+      decodeLeaf: (hash) => decodeEmission(state.read(hash as Uint8Array)),
+      height: root.height,
+    }),
     waits: WaitIndex.load(root.waits.root, state.lookup, root.waits.schemas),
   });
   const recent = new RecentNode(() => state.read(root.recent));

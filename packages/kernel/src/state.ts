@@ -3,8 +3,8 @@ import { bytesEqual, type CborValue, hashText, sha256, toHex } from '@worldline/
 import type { StoredObject } from './batch.ts';
 import type { WorldConfig } from './config.ts';
 import { type Emission, encodeEmission } from './emission.ts';
+import { EmissionIndex } from './emission-index.ts';
 import { KernelFault } from './fault.ts';
-import { HashIndex } from './hash-index.ts';
 import { IdIndex } from './id-index.ts';
 import { IngressMemory } from './ingress-memory.ts';
 import type { Definition, Instance } from './instance.ts';
@@ -45,8 +45,7 @@ export class WorldState {
   nextWaitId = 0;
   plans: IdIndex<InstanceSlot>;
   waits: WaitIndex;
-  emissions: IdIndex<Emission>;
-  byIntent: HashIndex<number>;
+  emissions: EmissionIndex;
   receiptsRecent = new Ring<SettledReceipt>(RECEIPTS_RECENT);
   planResults = new Ring<RecentPlanResult>(PLAN_RESULTS_RECENT);
   ingressMemory = new IngressMemory((hash) => this.read(hash));
@@ -67,8 +66,7 @@ export class WorldState {
     this.configHash = configHash;
     this.chain = chain;
     this.plans = new IdIndex<InstanceSlot>(this.encodeSlot);
-    this.emissions = new IdIndex<Emission>(this.encodeEmissionLeaf);
-    this.byIntent = new HashIndex<number>((seq) => seq);
+    this.emissions = new EmissionIndex(this.encodeEmissionLeaf);
     this.waits = new WaitIndex();
     this.#catalogs.set(toHex(catalog.manifestHash), catalog);
   }
@@ -94,7 +92,7 @@ export class WorldState {
   };
 
   /** Takes over indexes that were loaded from a snapshot. */
-  adopt(indexes: Pick<WorldState, 'plans' | 'emissions' | 'byIntent' | 'waits'>): void {
+  adopt(indexes: Pick<WorldState, 'plans' | 'emissions' | 'waits'>): void {
     Object.assign(this, indexes);
   }
 
@@ -224,23 +222,14 @@ export class WorldState {
 
   /** @param replaced - the pending emission that this one takes the place of. */
   setEmission(emission: Emission, replaced: Emission | undefined, undo: UndoLog): void {
-    this.emissions.set(emission.emissionSeq, emission);
-    if (replaced !== undefined) {
-      undo.log(putEmission, this, undefined, replaced);
-      return;
-    }
-    this.byIntent.set(emission.intentHash, emission.emissionSeq);
-    undo.log(deleteEmission, this, undefined, emission);
+    this.emissions.set(emission);
+    if (replaced === undefined) undo.log(deleteEmission, this.emissions, emission, undefined);
+    else undo.log(setEmission, this.emissions, replaced, undefined);
   }
 
   removeEmission(emission: Emission, undo: UndoLog): void {
-    deleteEmission(this, undefined, emission);
-    undo.log(putEmission, this, undefined, emission);
-  }
-
-  emissionOfIntent(intentHash: Uint8Array): Emission | undefined {
-    const seq = this.byIntent.get(intentHash);
-    return seq === undefined ? undefined : this.emissions.get(seq);
+    this.emissions.delete(emission);
+    undo.log(setEmission, this.emissions, emission, undefined);
   }
 }
 
@@ -264,12 +253,10 @@ function removeWait(waits: WaitIndex, wait: Wait): void {
   waits.remove(wait);
 }
 
-function putEmission(state: WorldState, _: undefined, emission: Emission): void {
-  state.emissions.set(emission.emissionSeq, emission);
-  state.byIntent.set(emission.intentHash, emission.emissionSeq);
+function setEmission(emissions: EmissionIndex, emission: Emission): void {
+  emissions.set(emission);
 }
 
-function deleteEmission(state: WorldState, _: undefined, emission: Emission): void {
-  state.emissions.delete(emission.emissionSeq);
-  state.byIntent.delete(emission.intentHash);
+function deleteEmission(emissions: EmissionIndex, emission: Emission): void {
+  emissions.delete(emission);
 }
