@@ -74,6 +74,8 @@ class PlanRun {
   run(): void {
     try {
       this.#loop();
+      // A receipt is mostly there soon; an event may be far away, and there may be a hundred thousand who wait for one.
+      if (this.#instance.receiptWaits.size === 0) this.#instance.schedule = undefined;
     } catch (signal) {
       if (signal !== ENDED) throw signal;
     }

@@ -116,18 +116,18 @@ export class WaitIndex {
     const key = match === undefined ? '' : valueKey(match.value);
     let bucket = this.#bucket(schema, pathWaits, match?.value ?? null, key);
     if (bucket === undefined) {
+      // Most buckets hold one wait, and a list that is written down with it has no room to spare.
       bucket = {
         schema,
         path: pathWaits.path,
         value: match?.value ?? null,
-        list: [],
+        list: [wait],
         many: undefined,
         key: undefined,
         isStored: false,
       };
       pathWaits.buckets.set(key, bucket);
-    }
-    if (bucket.many !== undefined) {
+    } else if (bucket.many !== undefined) {
       bucket.many.set(wait.waitId, wait);
     } else {
       const { list } = bucket;
