@@ -29,15 +29,15 @@ export function sha256(bytes: Uint8Array): Uint8Array {
 /**
  * Hash long inputs with a native implementation from now on.
  *
+ * @param native - What it returns becomes the digest when it is a plain `Uint8Array`, so that must be nobody else's.
  * @throws Error if it gets test inputs wrong: a world hashed by it could never be reopened.
  */
 export function installSha256(native: Sha256): void {
   const adapted: Sha256 = (bytes) => {
     const digest = native(bytes);
-    // A host's digest may be a view into a shared pool; the copy keeps neither the pool nor its class alive.
-    return digest.constructor === Uint8Array && digest.byteLength === digest.buffer.byteLength
-      ? digest
-      : new Uint8Array(digest);
+    // A host's buffer may be a view into a shared pool; the copy keeps neither the pool nor its class alive. Asking an
+    // array for its `buffer` would move it out of the heap.
+    return digest.constructor === Uint8Array ? digest : new Uint8Array(digest);
   };
   const abc = Uint8Array.of(0x61, 0x62, 0x63);
   const published = fromHex('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad') as Uint8Array;

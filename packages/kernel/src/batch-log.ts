@@ -130,8 +130,9 @@ export class BatchLog {
   close(turn: Turn, envelope: BatchBody['ingress'], outcome: Outcome, remember: boolean, index?: BatchIndex): Applied {
     const state = this.#state;
     const before = this.#position();
-    turn.undo.assign(state, 'logicalNowNs', turn.stamp.logicalNowNs);
-    turn.undo.assign(state, 'lastNowNs', turn.stamp.nowNs);
+    turn.undo.log(restoreTimes, state, state.logicalNowNs, state.lastNowNs);
+    state.logicalNowNs = turn.stamp.logicalNowNs;
+    state.lastNowNs = turn.stamp.nowNs;
     const { ingressId, digest, inboxSeq } = envelope;
     if (ingressId !== undefined && digest !== undefined && remember) {
       state.ingressMemory.add({ ingressId, firstSeq: turn.firstSeq, digest }, turn.undo);
@@ -247,6 +248,11 @@ export class BatchLog {
 /** Outcome of a batch that is closed as it stands. */
 export function appliedOutcome(turn: Turn): Outcome {
   return { kind: 'applied', firstSeq: turn.firstSeq, lastSeq: turn.nextSeq - 1 };
+}
+
+function restoreTimes(state: WorldState, logicalNowNs: bigint, lastNowNs: bigint): void {
+  state.logicalNowNs = logicalNowNs;
+  state.lastNowNs = lastNowNs;
 }
 
 const EMPTY = new Uint8Array(0);

@@ -128,17 +128,17 @@ export function decodeInstance(
     literalFromJson(node.env.input),
     plan,
   );
-  for (const [name, json] of Object.entries(node.env.vars)) instance.put('variables', name, literalFromJson(json));
-  for (const [id, json] of Object.entries(node.env.steps)) instance.put('stepValues', id, literalFromJson(json));
+  for (const [name, json] of Object.entries(node.env.vars)) instance.bind(name, literalFromJson(json));
+  for (const [id, json] of Object.entries(node.env.steps)) instance.setStepValue(id, literalFromJson(json));
   node.step_states.forEach(({ step_id, state }) => {
     instance.states[at(step_id)] = stateOf(state);
   });
   for (const h of node.effect_handles)
-    instance.put('handles', h.handle, { emissionSeq: h.emission_seq, intentHash: h.intent_hash });
-  for (const r of node.receipt_buffer) instance.put('receipts', r.emission_seq, receiptOf(r));
-  for (const w of node.receipt_waits) instance.put('receiptWaits', at(w.step_id), w.emission_seq);
+    instance.setHandle(h.handle, { emissionSeq: h.emission_seq, intentHash: h.intent_hash });
+  for (const r of node.receipt_buffer) instance.addReceipt(receiptOf(r));
+  for (const w of node.receipt_waits) instance.addReceiptWait(at(w.step_id), w.emission_seq);
   for (const w of node.event_waits) {
-    instance.put('eventWaits', at(w.step_id), {
+    instance.addEventWait(at(w.step_id), {
       waitId: w.wait_id,
       planId: node.id,
       stepId: w.step_id,

@@ -73,14 +73,14 @@ export class Instance {
   readonly startedSeq: number;
   readonly correlation: Uint8Array | undefined;
   readonly input: Value;
-  readonly variables: ReadonlyMap<string, Value> = none();
-  readonly stepValues: ReadonlyMap<string, Value> = none();
+  variables: ReadonlyMap<string, Value> = none();
+  stepValues: ReadonlyMap<string, Value> = none();
   readonly states: StepState[];
-  readonly handles: ReadonlyMap<string, EffectHandle> = none();
-  readonly receipts: ReadonlyMap<number, BufferedReceipt> = none();
+  handles: ReadonlyMap<string, EffectHandle> = none();
+  receipts: ReadonlyMap<number, BufferedReceipt> = none();
   /** Step position → emission it waits for. */
-  readonly receiptWaits: ReadonlyMap<number, number> = none();
-  readonly eventWaits: ReadonlyMap<number, Wait> = none();
+  receiptWaits: ReadonlyMap<number, number> = none();
+  eventWaits: ReadonlyMap<number, Wait> = none();
   wakes: readonly Wake[] = NO_WAKES;
   /** Cause of what the current run appends (`kernel.md` §8.2). */
   cause = 0;
@@ -114,20 +114,49 @@ export class Instance {
     this.states[step] = state;
   }
 
-  /** Sets an entry of one of the maps. @param undo - not given while the instance is being built. */
-  put<T extends keyof Entries>(name: T, key: Entries[T][0], value: Entries[T][1], undo?: UndoLog): void {
-    let map = this[name] as Map<Entries[T][0], Entries[T][1]>;
-    if ((map as unknown) === NONE) {
-      // Most maps of most instances stay empty, and an empty map is not small.
-      map = new Map();
-      (this as { [map in keyof Entries]: unknown })[name] = map;
-    }
-    if (undo === undefined) map.set(key, value);
-    else undo.setMap(map, key, value);
+  // What an instance comes to hold. Without a log: while it is being built.
+
+  bind(name: string, value: Value, undo?: UndoLog): void {
+    this.variables = own(this.variables);
+    setEntry(this.variables, name, value, undo);
   }
 
-  take<T extends keyof Entries>(name: T, key: Entries[T][0], undo: UndoLog): void {
-    undo.deleteMap(this[name] as Map<Entries[T][0], Entries[T][1]>, key);
+  setStepValue(stepId: string, value: Value, undo?: UndoLog): void {
+    this.stepValues = own(this.stepValues);
+    setEntry(this.stepValues, stepId, value, undo);
+  }
+
+  setHandle(name: string, handle: EffectHandle, undo?: UndoLog): void {
+    this.handles = own(this.handles);
+    setEntry(this.handles, name, handle, undo);
+  }
+
+  addReceipt(receipt: BufferedReceipt, undo?: UndoLog): void {
+    this.receipts = own(this.receipts);
+    setEntry(this.receipts, receipt.emissionSeq, receipt, undo);
+  }
+
+  addReceiptWait(step: number, emissionSeq: number, undo?: UndoLog): void {
+    this.receiptWaits = own(this.receiptWaits);
+    setEntry(this.receiptWaits, step, emissionSeq, undo);
+  }
+
+  addEventWait(step: number, wait: Wait, undo?: UndoLog): void {
+    this.eventWaits = own(this.eventWaits);
+    setEntry(this.eventWaits, step, wait, undo);
+  }
+
+  removeReceiptWait(step: number, undo: UndoLog): void {
+    undo.deleteMap(own(this.receiptWaits), step);
+  }
+
+  removeEventWait(step: number, undo: UndoLog): void {
+    undo.deleteMap(own(this.eventWaits), step);
+  }
+
+  setWakes(wakes: readonly Wake[], undo: UndoLog): void {
+    undo.log(restoreWakes, this, undefined, this.wakes);
+    this.wakes = wakes;
   }
 
   /** Before a run: undoing it gives back the cause and drops what the run derived. */
@@ -136,21 +165,25 @@ export class Instance {
   }
 }
 
-/** What the maps of an instance hold. */
-interface Entries {
-  variables: [name: string, Value];
-  stepValues: [stepId: string, Value];
-  handles: [handle: string, EffectHandle];
-  receipts: [emissionSeq: number, BufferedReceipt];
-  receiptWaits: [step: number, emissionSeq: number];
-  eventWaits: [step: number, Wait];
-}
-
 /** Stands for every map that nothing was put into. */
 const NONE: ReadonlyMap<unknown, unknown> = new Map();
 
 function none<K, V>(): ReadonlyMap<K, V> {
   return NONE as ReadonlyMap<K, V>;
+}
+
+/** The map itself, or a new one in place of `NONE`: most maps of most instances stay empty, and an empty map is not small. */
+function own<K, V>(map: ReadonlyMap<K, V>): Map<K, V> {
+  return (map as unknown) === NONE ? new Map<K, V>() : (map as Map<K, V>);
+}
+
+function setEntry<K, V>(map: ReadonlyMap<K, V>, key: K, value: V, undo: UndoLog | undefined): void {
+  if (undo === undefined) (map as Map<K, V>).set(key, value);
+  else undo.setMap(map as Map<K, V>, key, value);
+}
+
+function restoreWakes(instance: Instance, _: undefined, before: readonly Wake[]): void {
+  instance.wakes = before;
 }
 export const NO_WAKES: readonly Wake[] = [];
 

@@ -1,5 +1,5 @@
 import { encode } from '@worldline/canon';
-import type { Instance } from './instance.ts';
+import { type Instance, NO_WAKES } from './instance.ts';
 import type { WorldState } from './state.ts';
 import type { Turn } from './turn.ts';
 
@@ -111,6 +111,6 @@ export function endOk(
 function retire(state: WorldState, turn: Turn, instance: Instance): void {
   state.touch(instance, turn.undo);
   for (const wait of instance.eventWaits.values()) state.removeWait(wait, turn.undo);
-  if (instance.wakes.length > 0) turn.undo.assign(instance, 'wakes', []);
+  if (instance.wakes.length > 0) instance.setWakes(NO_WAKES, turn.undo);
   state.removeInstance(instance, turn.undo);
 }

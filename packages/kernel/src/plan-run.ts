@@ -92,7 +92,7 @@ class PlanRun {
       const wake = this.#instance.wakes[0];
       if (wake !== undefined) {
         const { wakes } = this.#instance;
-        this.#turn.undo.assign(this.#instance, 'wakes', wakes.length === 1 ? NO_WAKES : wakes.slice(1));
+        this.#instance.setWakes(wakes.length === 1 ? NO_WAKES : wakes.slice(1), this.#turn.undo);
         this.#instance.cause = wake.cause;
         this.#complete(wake.step, wake.value);
         continue;
@@ -232,7 +232,7 @@ class PlanRun {
       this.#failAt(i, code, code === 'cap_denied' ? 'cap' : 'params', reason);
     }
     const { emissionSeq, intentHash } = admission;
-    this.#instance.put('handles', step.effectIdAs, { emissionSeq, intentHash }, this.#turn.undo);
+    this.#instance.setHandle(step.effectIdAs, { emissionSeq, intentHash }, this.#turn.undo);
     const handle: Value = { kind: 'handle', emissionSeq };
     this.#complete(i, new EmittedValue(handle, params.value, intentHash), handle);
   }
@@ -244,7 +244,7 @@ class PlanRun {
       return this.#complete(i, { kind: 'receipt', emissionSeq: handle.emissionSeq });
     }
     this.#wait(i);
-    this.#instance.put('receiptWaits', i, handle.emissionSeq, this.#turn.undo);
+    this.#instance.addReceiptWait(i, handle.emissionSeq, this.#turn.undo);
   }
 
   #awaitEvent(i: number, step: Extract<Step, { op: 'await_event' }>): void {
@@ -269,7 +269,7 @@ class PlanRun {
       match: this.#match(i),
     };
     this.#wait(i);
-    this.#instance.put('eventWaits', i, entry, this.#turn.undo);
+    this.#instance.addEventWait(i, entry, this.#turn.undo);
     this.#state.addWait(entry, this.#turn.undo);
   }
 
@@ -349,8 +349,8 @@ class PlanRun {
     const step = this.#plan.steps[i]!;
     const name = boundName(step);
     const { undo } = this.#turn;
-    if (name !== undefined) this.#instance.put('variables', name, bound, undo);
-    this.#instance.put('stepValues', step.id, value, undo);
+    if (name !== undefined) this.#instance.bind(name, bound, undo);
+    this.#instance.setStepValue(step.id, value, undo);
     this.#settle(i, COMPLETED);
     if (this.#program.invariants.length > 0) this.#checkInvariants(step.id);
   }

@@ -120,8 +120,8 @@ function wakeWaiters(state: WorldState, turn: Turn, schema: string, event: Value
     }
     state.touch(instance, turn.undo);
     state.removeWait(wait, turn.undo);
-    instance.take('eventWaits', position, turn.undo);
-    turn.undo.assign(instance, 'wakes', [...instance.wakes, { step: position, value: event, cause: seq }]);
+    instance.removeEventWait(position, turn.undo);
+    instance.setWakes([...instance.wakes, { step: position, value: event, cause: seq }], turn.undo);
     turn.enqueue(instance.id);
   }
 }
@@ -218,8 +218,8 @@ export function startInstance(state: WorldState, turn: Turn, start: Start): numb
     def,
   );
   instance.cause = start.cause;
-  if (start.correlation !== undefined) instance.put('variables', 'correlation_id', start.correlation);
-  for (const [name, value] of start.bindLocals ?? []) instance.put('variables', name, value);
+  if (start.correlation !== undefined) instance.bind('correlation_id', start.correlation);
+  for (const [name, value] of start.bindLocals ?? []) instance.bind(name, value);
   state.addInstance(instance, turn.undo);
   if (start.failure !== undefined) endWithFailure(state, turn, instance, 'input_invalid', { reason: start.failure });
   else turn.enqueue(id);

@@ -3,6 +3,7 @@ import { bytesEqual, encode } from '@worldline/canon';
 import { type Emission, timerKey } from './emission.ts';
 import type { ReceiptIngress } from './ingress.ts';
 import type { Refusal } from './input.ts';
+import type { BufferedReceipt, Instance } from './instance.ts';
 import type { Disposition, EffectReceipt, IntentOrigin } from './record.ts';
 import type { WorldState } from './state.ts';
 import type { Turn } from './turn.ts';
@@ -101,8 +102,8 @@ function pinnedCatalog(state: WorldState, emission: Emission): Catalog {
 }
 
 function catalogOf(state: WorldState, origin: IntentOrigin): Catalog | undefined {
-  const instance = origin.origin_kind === 'plan' ? state.instance(origin.plan_id) : undefined;
-  return instance === undefined ? undefined : state.catalogFor(instance.manifestHash);
+  const instance = instanceOf(state, origin);
+  return instance === undefined ? undefined : state.definitionOf(instance).catalog;
 }
 
 /** What the lease holder answers for a due timer (§12). */
@@ -125,6 +126,8 @@ export function timerReceipt(emission: Emission, logicalNowNs: bigint): Accepted
  */
 export function deliverReceipt(state: WorldState, turn: Turn, emission: Emission, receipt: AcceptedReceipt): void {
   const { emissionSeq, origin } = emission;
+  const leader = instanceOf(state, origin);
+  const waiting = leader === undefined ? NOBODY : stepsAwaiting(leader, emissionSeq);
   const seq = turn.append({
     record_kind: 'effect_receipt',
     intent_hash: receipt.intent_hash,
@@ -136,57 +139,68 @@ export function deliverReceipt(state: WorldState, turn: Turn, emission: Emission
     cost_cents: receipt.cost_cents,
     signature: receipt.signature,
     sig_key: receipt.sig_key,
-    disposition: dispositionOf(state, origin, emissionSeq),
+    disposition: dispositionOf(origin, leader, waiting),
   });
   state.removeEmission(emission, turn.undo);
   state.receiptsRecent.push({ intentHash: emission.intentHash, emissionSeq }, turn.undo);
   turn.settled.push(emissionSeq);
-  handTo(state, turn, origin, emissionSeq, receipt, seq);
-  for (const waiter of emission.waiters) handTo(state, turn, waiter.origin, waiter.emissionSeq, receipt, seq);
+  if (leader !== undefined) handTo(state, turn, leader, { emissionSeq, waiting, receipt, cause: seq });
+  for (const waiter of emission.waiters) {
+    const instance = instanceOf(state, waiter.origin);
+    if (instance === undefined) continue;
+    const steps = stepsAwaiting(instance, waiter.emissionSeq);
+    handTo(state, turn, instance, { emissionSeq: waiter.emissionSeq, waiting: steps, receipt, cause: seq });
+  }
 }
 
-function dispositionOf(state: WorldState, origin: IntentOrigin, emissionSeq: number): Disposition {
+const NOBODY: readonly number[] = [];
+
+function instanceOf(state: WorldState, origin: IntentOrigin): Instance | undefined {
+  return origin.origin_kind === 'plan' ? state.instance(origin.plan_id) : undefined;
+}
+
+/** Positions of the steps that wait for this emission, ascending. */
+function stepsAwaiting(instance: Instance, emissionSeq: number): readonly number[] {
+  const steps: number[] = [];
+  for (const [step, awaited] of instance.receiptWaits) if (awaited === emissionSeq) steps.push(step);
+  return steps.length > 1 ? steps.sort((a, b) => a - b) : steps;
+}
+
+function dispositionOf(origin: IntentOrigin, leader: Instance | undefined, waiting: readonly number[]): Disposition {
   if (origin.origin_kind !== 'plan') return 'orphaned';
-  const instance = state.instance(origin.plan_id);
-  if (instance === undefined) return 'late';
-  for (const awaited of instance.receiptWaits.values()) if (awaited === emissionSeq) return 'applied';
-  return 'buffered';
+  if (leader === undefined) return 'late';
+  return waiting.length > 0 ? 'applied' : 'buffered';
 }
 
 function handTo(
   state: WorldState,
   turn: Turn,
-  origin: IntentOrigin,
-  emissionSeq: number,
-  receipt: AcceptedReceipt,
-  cause: number,
+  instance: Instance,
+  outcome: {
+    readonly emissionSeq: number;
+    readonly waiting: readonly number[];
+    readonly receipt: AcceptedReceipt;
+    readonly cause: number;
+  },
 ): void {
-  const instance = origin.origin_kind === 'plan' ? state.instance(origin.plan_id) : undefined;
-  if (instance === undefined) return;
+  const { emissionSeq, waiting, receipt, cause } = outcome;
   const { undo } = turn;
   state.touch(instance, undo);
-  instance.put(
-    'receipts',
+  const buffered: BufferedReceipt = {
     emissionSeq,
-    {
-      emissionSeq,
-      status: receipt.status,
-      payloadCbor: receipt.payload_cbor,
-      error: receipt.error,
-      adapterId: receipt.adapter_id,
-      costCents: receipt.cost_cents === undefined ? undefined : BigInt(receipt.cost_cents),
-    },
-    undo,
-  );
-  const waiting: number[] = [];
-  for (const [step, awaited] of instance.receiptWaits) if (awaited === emissionSeq) waiting.push(step);
+    status: receipt.status,
+    payloadCbor: receipt.payload_cbor,
+    error: receipt.error,
+    adapterId: receipt.adapter_id,
+    costCents: receipt.cost_cents === undefined ? undefined : BigInt(receipt.cost_cents),
+  };
+  instance.addReceipt(buffered, undo);
   if (waiting.length === 0) return;
-  if (waiting.length > 1) waiting.sort((a, b) => a - b);
   const wakes = [...instance.wakes];
   for (const step of waiting) {
-    instance.take('receiptWaits', step, undo);
+    instance.removeReceiptWait(step, undo);
     wakes.push({ step, value: { kind: 'receipt', emissionSeq }, cause });
   }
-  undo.assign(instance, 'wakes', wakes);
+  instance.setWakes(wakes, undo);
   turn.enqueue(instance.id);
 }

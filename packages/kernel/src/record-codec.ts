@@ -1,6 +1,7 @@
 import { type CborValue, decodeCanonical, type Failure, fail, ok, type Result, utf8 } from '@worldline/canon';
 import { isEffectError } from './effect-error.ts';
 import type { JournalRecord, RecordKind } from './record.ts';
+import { readReceipt } from './record-reader.ts';
 import { isBytes, isCount, isHash32, isMap, isText, isTextMap, isU64, type TextMap } from './wire.ts';
 
 /**
@@ -183,6 +184,12 @@ const SHAPES: { readonly [Kind in RecordKind]: Shape } = {
  *   wrongly typed member.
  */
 export function decodeRecord(bytes: Uint8Array): Result<JournalRecord> {
+  const receipt = readReceipt(bytes);
+  return receipt === undefined ? decodeAnyRecord(bytes) : ok(receipt);
+}
+
+/** As `decodeRecord`, by way of data for every kind. */
+export function decodeAnyRecord(bytes: Uint8Array): Result<JournalRecord> {
   const decoded = decodeCanonical(bytes);
   if (!decoded.ok) return corrupt([], decoded.failure.message);
   const record = decoded.value;

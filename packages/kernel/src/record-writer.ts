@@ -1,4 +1,4 @@
-import { type CborValue, CborWriter, encodedText } from '@worldline/canon';
+import { type CborValue, CborWriter } from '@worldline/canon';
 import type {
   CapDecision,
   DomainEvent,
@@ -10,6 +10,7 @@ import type {
   PlanStarted,
   PolicyDecision,
 } from './record.ts';
+import * as key from './record-keys.ts';
 
 /**
  * Records as bytes, `C(record)` (`journal.md` §1). The kinds that every step of every plan writes are written member by
@@ -48,186 +49,136 @@ export function writeRecord(out: CborWriter, record: JournalRecord): void {
   }
 }
 
-const ADAPTER_ID = encodedText('adapter_id');
-const CAP_NAME = encodedText('cap_name');
-const CAP_TYPE = encodedText('cap_type');
-const CAUSE = encodedText('cause');
-const COALESCED_INTO = encodedText('coalesced_into');
-const CORRELATION = encodedText('correlation');
-const COST_CENTS = encodedText('cost_cents');
-const DECISION = encodedText('decision');
-const DENY = encodedText('deny');
-const DISPOSITION = encodedText('disposition');
-const EFFECT_KIND = encodedText('effect_kind');
-const EMISSION_SEQ = encodedText('emission_seq');
-const ENFORCER_MODULE = encodedText('enforcer_module');
-const ERROR = encodedText('error');
-const ERROR_CODE = encodedText('error_code');
-const EVENT_HASH = encodedText('event_hash');
-const EXPIRY_NS = encodedText('expiry_ns');
-const GRANT_HASH = encodedText('grant_hash');
-const IDEMPOTENCY_KEY = encodedText('idempotency_key');
-const INGRESS_ID = encodedText('ingress_id');
-const INPUT_HASH = encodedText('input_hash');
-const INTENT_HASH = encodedText('intent_hash');
-const KEY = encodedText('key');
-const KIND = encodedText('kind');
-const MANIFEST_HASH = encodedText('manifest_hash');
-const MESSAGE = encodedText('message');
-const NAME = encodedText('name');
-const ORIGIN = encodedText('origin');
-const ORIGIN_KIND = encodedText('origin_kind');
-const ORIGIN_NAME = encodedText('origin_name');
-const PARAMS_CBOR = encodedText('params_cbor');
-const PARENT_INSTANCE_ID = encodedText('parent_instance_id');
-const PARENT_STEP_ID = encodedText('parent_step_id');
-const PAYLOAD_CBOR = encodedText('payload_cbor');
-const PLAN_ID = encodedText('plan_id');
-const PLAN_NAME = encodedText('plan_name');
-const POLICY_NAME = encodedText('policy_name');
-const RECORD_KIND = encodedText('record_kind');
-const RESULT_REF = encodedText('result_ref');
-const RULE_INDEX = encodedText('rule_index');
-const SCHEMA = encodedText('schema');
-const SIGNATURE = encodedText('signature');
-const SIG_KEY = encodedText('sig_key');
-const SOURCE = encodedText('source');
-const STAGE = encodedText('stage');
-const STARTED_SEQ = encodedText('started_seq');
-const STATUS = encodedText('status');
-const STEP_ID = encodedText('step_id');
-const VALUE = encodedText('value');
-
 /** 1 for a member that is there. */
 function one(member: unknown): number {
   return member === undefined ? 0 : 1;
 }
 
-function textMember(out: CborWriter, key: Uint8Array, text: string | undefined): void {
+function textMember(out: CborWriter, name: Uint8Array, text: string | undefined): void {
   if (text === undefined) return;
-  out.raw(key);
+  out.raw(name);
   out.text(text);
 }
 
-function bytesMember(out: CborWriter, key: Uint8Array, bytes: Uint8Array | undefined): void {
+function bytesMember(out: CborWriter, name: Uint8Array, bytes: Uint8Array | undefined): void {
   if (bytes === undefined) return;
-  out.raw(key);
+  out.raw(name);
   out.bytes(bytes);
 }
 
-function integerMember(out: CborWriter, key: Uint8Array, integer: number | bigint | undefined): void {
+function integerMember(out: CborWriter, name: Uint8Array, integer: number | bigint | undefined): void {
   if (integer === undefined) return;
-  out.raw(key);
+  out.raw(name);
   out.integer(integer);
 }
 
 function writeReceipt(out: CborWriter, r: EffectReceipt): void {
   out.map(7 + one(r.error) + one(r.sig_key) + one(r.cost_cents) + one(r.payload_cbor));
   if (r.error !== undefined) {
-    out.raw(ERROR);
+    out.raw(key.ERROR);
     out.item(r.error as unknown as CborValue);
   }
-  textMember(out, STATUS, r.status);
-  textMember(out, SIG_KEY, r.sig_key);
-  bytesMember(out, SIGNATURE, r.signature);
-  textMember(out, ADAPTER_ID, r.adapter_id);
-  integerMember(out, COST_CENTS, r.cost_cents);
-  textMember(out, DISPOSITION, r.disposition);
-  bytesMember(out, INTENT_HASH, r.intent_hash);
-  textMember(out, RECORD_KIND, r.record_kind);
-  integerMember(out, EMISSION_SEQ, r.emission_seq);
-  bytesMember(out, PAYLOAD_CBOR, r.payload_cbor);
+  textMember(out, key.STATUS, r.status);
+  textMember(out, key.SIG_KEY, r.sig_key);
+  bytesMember(out, key.SIGNATURE, r.signature);
+  textMember(out, key.ADAPTER_ID, r.adapter_id);
+  integerMember(out, key.COST_CENTS, r.cost_cents);
+  textMember(out, key.DISPOSITION, r.disposition);
+  bytesMember(out, key.INTENT_HASH, r.intent_hash);
+  textMember(out, key.RECORD_KIND, r.record_kind);
+  integerMember(out, key.EMISSION_SEQ, r.emission_seq);
+  bytesMember(out, key.PAYLOAD_CBOR, r.payload_cbor);
 }
 
 function writeCapDecision(out: CborWriter, r: CapDecision): void {
   out.map(9 + one(r.deny) + one(r.expiry_ns));
   if (r.deny !== undefined) {
-    out.raw(DENY);
+    out.raw(key.DENY);
     out.item(r.deny as unknown as CborValue);
   }
-  textMember(out, STAGE, r.stage);
-  textMember(out, CAP_NAME, r.cap_name);
-  textMember(out, CAP_TYPE, r.cap_type);
-  textMember(out, DECISION, r.decision);
-  integerMember(out, EXPIRY_NS, r.expiry_ns);
-  bytesMember(out, GRANT_HASH, r.grant_hash);
-  textMember(out, EFFECT_KIND, r.effect_kind);
-  bytesMember(out, INTENT_HASH, r.intent_hash);
-  textMember(out, RECORD_KIND, r.record_kind);
-  textMember(out, ENFORCER_MODULE, r.enforcer_module);
+  textMember(out, key.STAGE, r.stage);
+  textMember(out, key.CAP_NAME, r.cap_name);
+  textMember(out, key.CAP_TYPE, r.cap_type);
+  textMember(out, key.DECISION, r.decision);
+  integerMember(out, key.EXPIRY_NS, r.expiry_ns);
+  bytesMember(out, key.GRANT_HASH, r.grant_hash);
+  textMember(out, key.EFFECT_KIND, r.effect_kind);
+  bytesMember(out, key.INTENT_HASH, r.intent_hash);
+  textMember(out, key.RECORD_KIND, r.record_kind);
+  textMember(out, key.ENFORCER_MODULE, r.enforcer_module);
 }
 
 function writePolicyDecision(out: CborWriter, r: PolicyDecision): void {
   out.map(4 + one(r.rule_index));
-  textMember(out, DECISION, r.decision);
-  integerMember(out, RULE_INDEX, r.rule_index);
-  bytesMember(out, INTENT_HASH, r.intent_hash);
-  textMember(out, POLICY_NAME, r.policy_name);
-  textMember(out, RECORD_KIND, r.record_kind);
+  textMember(out, key.DECISION, r.decision);
+  integerMember(out, key.RULE_INDEX, r.rule_index);
+  bytesMember(out, key.INTENT_HASH, r.intent_hash);
+  textMember(out, key.POLICY_NAME, r.policy_name);
+  textMember(out, key.RECORD_KIND, r.record_kind);
 }
 
 function writeIntent(out: CborWriter, r: EffectIntent): void {
   out.map(8 + one(r.coalesced_into));
-  textMember(out, KIND, r.kind);
-  integerMember(out, CAUSE, r.cause);
-  out.raw(ORIGIN);
+  textMember(out, key.KIND, r.kind);
+  integerMember(out, key.CAUSE, r.cause);
+  out.raw(key.ORIGIN);
   writeOrigin(out, r.origin);
-  textMember(out, CAP_NAME, r.cap_name);
-  bytesMember(out, INTENT_HASH, r.intent_hash);
-  bytesMember(out, PARAMS_CBOR, r.params_cbor);
-  textMember(out, RECORD_KIND, r.record_kind);
-  integerMember(out, COALESCED_INTO, r.coalesced_into);
-  bytesMember(out, IDEMPOTENCY_KEY, r.idempotency_key);
+  textMember(out, key.CAP_NAME, r.cap_name);
+  bytesMember(out, key.INTENT_HASH, r.intent_hash);
+  bytesMember(out, key.PARAMS_CBOR, r.params_cbor);
+  textMember(out, key.RECORD_KIND, r.record_kind);
+  integerMember(out, key.COALESCED_INTO, r.coalesced_into);
+  bytesMember(out, key.IDEMPOTENCY_KEY, r.idempotency_key);
 }
 
 function writeOrigin(out: CborWriter, origin: IntentOrigin): void {
   if (origin.origin_kind !== 'plan') return out.item(origin as unknown as CborValue);
   out.map(4);
-  textMember(out, NAME, origin.name);
-  integerMember(out, PLAN_ID, origin.plan_id);
-  textMember(out, STEP_ID, origin.step_id);
-  textMember(out, ORIGIN_KIND, origin.origin_kind);
+  textMember(out, key.NAME, origin.name);
+  integerMember(out, key.PLAN_ID, origin.plan_id);
+  textMember(out, key.STEP_ID, origin.step_id);
+  textMember(out, key.ORIGIN_KIND, origin.origin_kind);
 }
 
 function writeEvent(out: CborWriter, r: DomainEvent): void {
   out.map(5 + one(r.key) + one(r.cause) + one(r.source) + one(r.plan_id) + one(r.ingress_id) + one(r.origin_name));
-  bytesMember(out, KEY, r.key);
-  integerMember(out, CAUSE, r.cause);
-  bytesMember(out, VALUE, r.value);
-  textMember(out, ORIGIN, r.origin);
-  textMember(out, SCHEMA, r.schema);
-  textMember(out, SOURCE, r.source);
-  integerMember(out, PLAN_ID, r.plan_id);
-  bytesMember(out, EVENT_HASH, r.event_hash);
-  textMember(out, INGRESS_ID, r.ingress_id);
-  textMember(out, ORIGIN_NAME, r.origin_name);
-  textMember(out, RECORD_KIND, r.record_kind);
+  bytesMember(out, key.KEY, r.key);
+  integerMember(out, key.CAUSE, r.cause);
+  bytesMember(out, key.VALUE, r.value);
+  textMember(out, key.ORIGIN, r.origin);
+  textMember(out, key.SCHEMA, r.schema);
+  textMember(out, key.SOURCE, r.source);
+  integerMember(out, key.PLAN_ID, r.plan_id);
+  bytesMember(out, key.EVENT_HASH, r.event_hash);
+  textMember(out, key.INGRESS_ID, r.ingress_id);
+  textMember(out, key.ORIGIN_NAME, r.origin_name);
+  textMember(out, key.RECORD_KIND, r.record_kind);
 }
 
 function writeStarted(out: CborWriter, r: PlanStarted): void {
   out.map(6 + one(r.correlation) + one(r.parent_step_id) + one(r.parent_instance_id));
-  integerMember(out, CAUSE, r.cause);
-  integerMember(out, PLAN_ID, r.plan_id);
-  textMember(out, PLAN_NAME, r.plan_name);
-  bytesMember(out, INPUT_HASH, r.input_hash);
-  bytesMember(out, CORRELATION, r.correlation);
-  textMember(out, RECORD_KIND, r.record_kind);
-  bytesMember(out, MANIFEST_HASH, r.manifest_hash);
-  textMember(out, PARENT_STEP_ID, r.parent_step_id);
-  integerMember(out, PARENT_INSTANCE_ID, r.parent_instance_id);
+  integerMember(out, key.CAUSE, r.cause);
+  integerMember(out, key.PLAN_ID, r.plan_id);
+  textMember(out, key.PLAN_NAME, r.plan_name);
+  bytesMember(out, key.INPUT_HASH, r.input_hash);
+  bytesMember(out, key.CORRELATION, r.correlation);
+  textMember(out, key.RECORD_KIND, r.record_kind);
+  bytesMember(out, key.MANIFEST_HASH, r.manifest_hash);
+  textMember(out, key.PARENT_STEP_ID, r.parent_step_id);
+  integerMember(out, key.PARENT_INSTANCE_ID, r.parent_instance_id);
 }
 
 function writeEnded(out: CborWriter, r: PlanEnded): void {
   out.map(6 + one(r.message) + one(r.step_id) + one(r.error_code) + one(r.result_ref) + one(r.correlation));
-  integerMember(out, CAUSE, r.cause);
-  textMember(out, STATUS, r.status);
-  textMember(out, MESSAGE, r.message);
-  integerMember(out, PLAN_ID, r.plan_id);
-  textMember(out, STEP_ID, r.step_id);
-  textMember(out, PLAN_NAME, r.plan_name);
-  textMember(out, ERROR_CODE, r.error_code);
-  bytesMember(out, RESULT_REF, r.result_ref);
-  bytesMember(out, CORRELATION, r.correlation);
-  textMember(out, RECORD_KIND, r.record_kind);
-  integerMember(out, STARTED_SEQ, r.started_seq);
+  integerMember(out, key.CAUSE, r.cause);
+  textMember(out, key.STATUS, r.status);
+  textMember(out, key.MESSAGE, r.message);
+  integerMember(out, key.PLAN_ID, r.plan_id);
+  textMember(out, key.STEP_ID, r.step_id);
+  textMember(out, key.PLAN_NAME, r.plan_name);
+  textMember(out, key.ERROR_CODE, r.error_code);
+  bytesMember(out, key.RESULT_REF, r.result_ref);
+  bytesMember(out, key.CORRELATION, r.correlation);
+  textMember(out, key.RECORD_KIND, r.record_kind);
+  integerMember(out, key.STARTED_SEQ, r.started_seq);
 }

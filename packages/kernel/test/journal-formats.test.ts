@@ -10,7 +10,7 @@ import { INGRESS_KINDS } from '../src/ingress-kinds.ts';
 import { merkleProof, merkleRoot, merkleRootFromProof } from '../src/merkle.ts';
 import { receiptDigest, receiptsMessage } from '../src/receipt-digest.ts';
 import type { JournalRecord, RecordKind } from '../src/record.ts';
-import { decodeRecord } from '../src/record-codec.ts';
+import { decodeAnyRecord, decodeRecord } from '../src/record-codec.ts';
 import { encodeRecord } from '../src/record-writer.ts';
 
 const vectors = JSON.parse(readFileSync(new URL('../../../test/vectors/journal-batch.json', import.meta.url), 'utf8'));
@@ -409,6 +409,20 @@ describe('records (journal.md §3)', () => {
       );
     },
   );
+
+  test('a receipt that is read in place is what it is by way of data, and hostile bytes are the same to both', () => {
+    fc.assert(
+      fc.property(RECORDS.effect_receipt, fc.nat(), fc.nat({ max: 255 }), (record, place, byte) => {
+        const encoded = encodeRecord(record);
+        expect(decodeRecord(encoded)).toEqual(decodeAnyRecord(encoded));
+        encoded[place % encoded.length] = byte;
+        for (const input of [encoded, encoded.subarray(0, place % encoded.length)]) {
+          expect(decodeRecord(input)).toEqual(decodeAnyRecord(input));
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
 
   test('R7: a record without one of its members, or with one more, is refused at that member', () => {
     fc.assert(
