@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -55,12 +55,24 @@ const files = (world: string) =>
       .sort()
       .map((name) => [name, readFileSync(join(world, 'air', name), 'utf8')]),
   );
-const height = async (world: string): Promise<number> => (await run(world, 'journal', 'head')).meta.journal_height;
+
+/** Everything that a world keeps. Readers of a database leave index files beside it, whatever they read. */
+const kept = (world: string) =>
+  readdirSync(join(world, '.worldline'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !/-(shm|wal)$/.test(entry.name))
+    .map((entry) => [entry.name, readFileSync(join(entry.parentPath, entry.name)).toString('base64')]);
+
+let template: Promise<string> | undefined;
 
 /** A world that runs what the template says. */
 async function pushed(): Promise<string> {
-  const world = worldOf('minimal');
-  await data(world, 'push');
+  template ??= (async () => {
+    const world = worldOf('minimal');
+    await data(world, 'push');
+    return world;
+  })();
+  const world = emptyFolder();
+  cpSync(await template, world, { recursive: true });
   return world;
 }
 
@@ -71,9 +83,9 @@ describe('push', () => {
     expect(existsSync(join(world, '.worldline', 'world.json'))).toBe(false);
     const created = await data(world, 'push');
     expect(created).toMatchObject({ manifest_hash: HASH, changed: true, created: true });
-    const before = await height(world);
+    const before = kept(world);
     expect(await data(world, 'push')).toMatchObject({ manifest_hash: created.manifest_hash, changed: false });
-    expect(await height(world)).toBe(before);
+    expect(kept(world)).toEqual(before);
 
     greetWith(world, 'Good day, ');
     const changed = await data(world, 'push');
@@ -103,13 +115,7 @@ describe('push', () => {
     waits(world);
     await data(world, 'push');
     await data(world, 'plans', 'start', GREET, '{"name": "Ada"}');
-    const state = join(world, '.worldline');
-    // Readers of a database leave index files beside it, whatever they read.
-    const listing = () =>
-      readdirSync(state, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile() && !/-(shm|wal)$/.test(entry.name))
-        .map((entry) => [entry.name, readFileSync(join(entry.parentPath, entry.name)).toString('base64')]);
-    const [before, at] = [listing(), await height(world)];
+    const before = kept(world);
     greetWith(world, 'Good day, ');
     edit(world, 'air/manifest.air.json', (manifest) => ({
       ...manifest,
@@ -127,12 +133,11 @@ describe('push', () => {
       authority: [{ ledger: 'grant', name: 'web', change: 'added' }],
       pinned: [{ plan: GREET, count: 1, plan_ids: [0] }],
     });
-    expect(listing()).toEqual(before);
-    expect(await height(world)).toBe(at);
     const human = await worldline(['push', '--dry-run'], { cwd: world });
     expect(human.stdout).toContain(`~ plan ${GREET}`);
     expect(human.stdout).toContain('+ grant web');
     expect(human.stdout).toContain(`1 run under way ends as begun: ${GREET} (1)`);
+    expect(kept(world)).toEqual(before);
 
     // What was shown is what is done, and the run that is under way keeps its greeting.
     expect((await data(world, 'push')).manifest_hash).toBe(shown.manifest_hash);
@@ -171,12 +176,12 @@ describe('push', () => {
 
   test('definitions that check refuses are refused with its findings, and nothing is written', async () => {
     const world = await pushed();
-    const before = await height(world);
+    const before = kept(world);
     edit(world, PLANS, (plan) => ({ ...plan, input: 'hello/Akked@1' }));
     const refused = await run(world, 'push');
     expect(refused).toMatchObject({ exit: 1, error: { code: 'manifest.validation' } });
     expect(refused.error.details.failures[0]).toMatchObject({ code: 'schema.not_found', file: PLANS });
-    expect(await height(world)).toBe(before);
+    expect(kept(world)).toEqual(before);
   });
 
   test('keeping what the folder lacks may not load: then the reason and --prune-defs are named', async () => {
@@ -206,16 +211,16 @@ describe('push', () => {
     await data(world, 'push');
     greetWith(world, 'Good day, ');
     await data(world, 'push', '--dry-run');
-    const before = await height(world);
+    const before = kept(world);
     expect(await run(world, 'push')).toMatchObject({ exit: 5, error: { code: 'governance.direct_apply_disabled' } });
-    expect(await height(world)).toBe(before);
+    expect(kept(world)).toEqual(before);
   });
 });
 
 describe('pull', () => {
   test('into an empty folder gives equal definitions: a world made of them has the same manifest', async () => {
     const world = await pushed();
-    const { manifest_hash } = await data(world, 'status');
+    const { manifest_hash } = await data(world, 'push');
     const copy = emptyFolder();
     rmSync(join(world, 'air'), { recursive: true });
     const { files: made } = await data(world, 'pull');
@@ -248,32 +253,37 @@ describe('pull', () => {
     expect(await data(world, 'push')).toMatchObject({ changed: false });
   });
 
-  test('takes a change that came from elsewhere, and refuses to overwrite one that was never pushed', async () => {
+  test('refuses to overwrite what was never pushed; --force gives it up', async () => {
     const world = await pushed();
-    const original = files(world);
     greetWith(world, 'Good day, ');
-    expect((await run(world, 'pull', '--dry-run')).data.files).toContainEqual({
+    expect((await data(world, 'pull', '--dry-run')).files).toContainEqual({
       path: PLANS,
       status: 'changed',
       replaces: [`plan ${GREET}`],
       local_changes: true,
     });
+    const mine = files(world);
     const refused = await run(world, 'pull');
     expect(refused).toMatchObject({ exit: 6, error: { code: 'sync.local_changes' } });
     expect(refused.error.details.failures[0]).toMatchObject({ file: PLANS });
-    await data(world, 'push');
-    const mine = files(world);
-    // As if another folder had pushed the template again: this one has what it pushed.
-    writeFileSync(join(world, PLANS), original['plans.air.json']!);
-    await data(world, 'push');
-    const state = join(world, '.worldline', 'sync-state.json');
-    const pushedState = readFileSync(state, 'utf8');
-    writeFileSync(join(world, PLANS), mine['plans.air.json']!);
-    expect((await run(world, 'pull')).exit).toBe(6);
+    expect(files(world)).toEqual(mine);
     await data(world, 'pull', '--force');
-    expect(JSON.parse(readFileSync(join(world, PLANS), 'utf8')).name).toBe(GREET);
     expect(await data(world, 'push')).toMatchObject({ changed: false });
-    expect(readFileSync(state, 'utf8')).not.toBe(pushedState);
+  });
+
+  test('takes a change that came from elsewhere into a folder that nobody touched', async () => {
+    const world = await pushed();
+    const state = join(world, '.worldline', 'sync-state.json');
+    const [before, synced] = [files(world), readFileSync(state)];
+    greetWith(world, 'Good day, ');
+    await data(world, 'push');
+    // As the folder of somebody who did not push.
+    for (const [name, text] of Object.entries(before)) writeFileSync(join(world, 'air', name), text);
+    writeFileSync(state, synced);
+    const { files: changed } = await data(world, 'pull');
+    expect(changed.map((file: { status: string }) => file.status)).toEqual(['unchanged', 'changed', 'unchanged']);
+    expect(readFileSync(join(world, PLANS), 'utf8')).toContain('Good day, ');
+    expect(files(world)['schemas.air.json']).toBe(before['schemas.air.json']);
   });
 
   test('--check-clean writes nothing and exits 7 when folder and world differ', async () => {
@@ -302,10 +312,7 @@ describe('pull', () => {
       replaces: ['schema hello/Extra@1'],
     });
     expect(existsSync(join(world, 'air', 'extra.air.json'))).toBe(false);
-  });
-
-  test('a file that is no JSON cannot be merged', async () => {
-    const world = await pushed();
+    // What cannot be read cannot be merged either.
     writeFileSync(join(world, 'air', 'broken.air.json'), '{');
     expect(await run(world, 'pull')).toMatchObject({ exit: 1, error: { code: 'json.invalid' } });
   });
@@ -323,16 +330,17 @@ describe('manifest get', () => {
 
   test('as it was at every height of the journal', async () => {
     const world = await pushed();
-    const first = (await data(world, 'status')).manifest_hash;
-    const before = await height(world);
+    const { data: before, meta } = await run(world, 'manifest', 'get');
     greetWith(world, 'Good day, ');
-    const second = (await data(world, 'push')).manifest_hash;
+    const { data: after } = await run(world, 'push');
+    expect(after.manifest_base).toBe(meta.manifest_hash);
     const at = async (text: string) => (await run(world, 'manifest', 'get', '--consistency', text)).meta?.manifest_hash;
-    expect(await at(`exact:${before}`)).toBe(first);
-    expect(await at(`exact:${before + 1}`)).toBe(first);
-    expect(await at(`exact:${before + 2}`)).toBe(second);
-    expect(await at(' AT_LEAST:1 ')).toBe(second);
-    expect(await at('head')).toBe(second);
+    // The batch of the change is two records: who asked, then the switch.
+    const height = meta.journal_height;
+    expect(await at(`exact:${height + 1}`)).toBe(after.manifest_base);
+    expect(await at(`exact:${height + 2}`)).toBe(after.manifest_hash);
+    expect(await at(' AT_LEAST:1 ')).toBe(after.manifest_hash);
+    expect(before.plans).toHaveLength(1);
     expect(await run(world, 'manifest', 'get', '--consistency', 'exact:100000')).toMatchObject({
       exit: 6,
       error: { code: 'query.height_unavailable' },
