@@ -2,7 +2,7 @@ import { hashText, toHex } from '@worldline/canon';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { AuthoredWorld, loadAuthored, printJson } from '../src/index.ts';
-import { add, type Authored, node, plan, record, schema, smallWorld, TEXT } from './fixtures.ts';
+import { type Authored, add, node, plan, record, schema, smallWorld, TEXT } from './fixtures.ts';
 import { loaded, PatchBase } from './patch-support.ts';
 import { worldArb } from './small-worlds.ts';
 

@@ -156,6 +156,15 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .addHelpText('after', examples('doctor', 'doctor --json'))
     .action(async () => run(async (ctx) => (await import('./command/doctor.ts')).doctor(ctx)));
 
+  group(root, 'snapshot', 'the state as a tree in the store, from which a restart begins')
+    .command('create')
+    .summary('take a snapshot of the state at the head')
+    .description(
+      'Writes what changed since the last snapshot, and makes the new one the baseline: the next start begins there and replays nothing before it. When nothing has changed, it is the last snapshot that is shown.',
+    )
+    .addHelpText('after', examples('snapshot create', 'snapshot create --json'))
+    .action(async () => run(async (ctx) => (await import('./command/snapshot.ts')).createSnapshot(ctx)));
+
   const event = group(root, 'event', 'what happens outside, told to the world');
   event
     .command('send')

@@ -72,7 +72,14 @@ export interface HostConfig {
   };
   readonly store: { readonly engine: 'sqlite'; readonly dir: string };
   readonly journal: { readonly fsync: 'group' | 'always'; readonly maxGroup: number };
-  readonly snapshot: { readonly everyEntries: number; readonly everyMs: number };
+  readonly snapshot: {
+    readonly everyEntries: number;
+    readonly everyMs: number;
+    /** Newest baselines that are kept as restore roots. */
+    readonly keep: number;
+    /** Baselines are verified by replay, in the background. */
+    readonly verify: boolean;
+  };
   readonly shutdown: { readonly graceMs: number };
   /** What a new world gets. */
   readonly world: WorldConfig;
@@ -106,7 +113,7 @@ export function defaultHostConfig(): HostConfig {
     governance: { directApply: true },
     store: { engine: 'sqlite', dir: '.worldline/store' },
     journal: { fsync: 'group', maxGroup: 256 },
-    snapshot: { everyEntries: 1_000, everyMs: 300_000 },
+    snapshot: { everyEntries: 1_000, everyMs: 300_000, keep: 3, verify: false },
     shutdown: { graceMs: 10_000 },
     world: defaultConfig(),
     adapters: [],
@@ -424,8 +431,13 @@ function readJournal(s: Section, d: HostConfig['journal']): HostConfig['journal'
 }
 
 function readSnapshot(s: Section, d: HostConfig['snapshot']): HostConfig['snapshot'] {
-  s.only('every_entries', 'every_ms', 'keep');
-  return { everyEntries: s.count('every_entries', d.everyEntries, 1), everyMs: s.count('every_ms', d.everyMs, 1) };
+  s.only('every_entries', 'every_ms', 'keep', 'verify');
+  return {
+    everyEntries: s.count('every_entries', d.everyEntries, 1),
+    everyMs: s.count('every_ms', d.everyMs, 1),
+    keep: s.count('keep', d.keep, 1),
+    verify: s.flag('verify', d.verify),
+  };
 }
 
 /** `world.*`: members carry their journaled names, so the kernel's own reader judges them. */

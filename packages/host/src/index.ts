@@ -1,4 +1,5 @@
 export { APPROVAL_KIND, type ApprovalView, approvalView, rolesFor } from './approvals.ts';
+export { measureSnapshot, retainedBaselines, type SnapshotSize, verifyBaseline } from './baselines.ts';
 export { answerOf, type IngressAnswer } from './batch-answer.ts';
 export { adapterBlobs, SecretLeak } from './blobs.ts';
 export { firstWorldKey, nextWorldKey, signCheckpoint, WorldKeyLine } from './checkpoint-signature.ts';

@@ -2,6 +2,7 @@ import { loadStored } from '@worldline/air';
 import { bytesEqual, hashText, ok, sha256, toHex } from '@worldline/canon';
 import { type JournalRecord, nextChain, ZERO_CHAIN } from '@worldline/kernel';
 import type { Head, Store, StoredBatch, WorldRow } from '@worldline/ports';
+import { measureSnapshot, retainedBaselines } from './baselines.ts';
 import { CheckpointCheck } from './checkpoint-check.ts';
 import { WorldKeyLine } from './checkpoint-signature.ts';
 import { type Answer, refuse } from './failure.ts';
@@ -13,6 +14,8 @@ import type { TrustedKey } from './verifier.ts';
 export interface JournalVerifyOptions {
   readonly store: Store;
   readonly worldId: string;
+  /** Newest baselines that must be complete, down to the last node; default 1, the one that a restart begins from. */
+  readonly keep?: number | undefined;
   /** Absent: signatures are not looked at. */
   readonly signatures?: SignatureKeys | undefined;
   /** Called now and then with the height that was reached. */
@@ -64,7 +67,7 @@ const PROBLEMS_MAX = 1000;
  * pieces, so a long journal needs no more memory than a short one. Takes no lease and writes nothing.
  *
  * @returns the report, also when there are problems: `journal.corrupt`, `object.missing`, `object.corrupt`,
- *   `checkpoint.invalid`, `receipt.bad_signature`. Failures: `not_found`, `host_error`.
+ *   `snapshot.missing`, `snapshot.incomplete`, `checkpoint.invalid`, `receipt.bad_signature`. Failures: `not_found`, `host_error`.
  */
 export async function verifyJournal(options: JournalVerifyOptions): Promise<Answer<JournalReport>> {
   useNativeSha256();
@@ -82,6 +85,10 @@ export async function verifyJournal(options: JournalVerifyOptions): Promise<Answ
     for (const batch of page.batches) await check.batch(batch);
     options.onProgress?.(check.height, row.head.height);
     next = page.next;
+  }
+  for (const { height, ref } of retainedBaselines(await store.world.snapshots(worldId), options.keep ?? 1)) {
+    const measured = measureSnapshot(store.cas, ref);
+    if (!measured.ok) check.problem(height, measured.failure.code, measured.failure.message);
   }
   await check.end((await store.journal.head(worldId)) ?? row.head);
   return ok(check.report());

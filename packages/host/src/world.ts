@@ -17,6 +17,7 @@ import {
   decisionOutcome,
   rolesFor,
 } from './approvals.ts';
+import { BaselineVerifier } from './baselines.ts';
 import { answerOf, type IngressAnswer } from './batch-answer.ts';
 import type { Checkpointer, CheckpointStatus } from './checkpointer.ts';
 import type { HostConfig } from './config.ts';
@@ -45,8 +46,8 @@ import {
   prepareManualReceipt,
   preparePlanStart,
 } from './requests.ts';
-import { type SettledEffect, settledEffects } from './settled-effect.ts';
 import { isCorruption } from './restore.ts';
+import { type SettledEffect, settledEffects } from './settled-effect.ts';
 import type { UnsignedReceipt } from './signer.ts';
 
 /**
@@ -160,6 +161,7 @@ export class World {
   readonly closed: Promise<HostFailure | undefined>;
   #closing: Promise<void> | undefined;
   #snapshot: { height: number; ref: Uint8Array } | undefined;
+  readonly #baselines: BaselineVerifier | undefined;
   #snapshotDue = false;
   #snapshotNotBeforeNs = 0n;
   #cancelSnapshotTimer: (() => void) | undefined;
@@ -170,6 +172,16 @@ export class World {
     this.worldId = parts.worldId;
     this.universeId = parts.universeId;
     this.#snapshot = parts.snapshot;
+    const { config, store, worldId, log } = parts;
+    this.#baselines = config.snapshot.verify
+      ? new BaselineVerifier({
+          store,
+          worldId,
+          keep: config.snapshot.keep,
+          onDivergence: (failure) => void this.#quarantine(failure),
+          onTrouble: ({ code, message }) => log.warn('a baseline was not verified', { code, reason: message }),
+        })
+      : undefined;
     this.closed = new Promise((resolve) => {
       this.#stopped = resolve;
     });
@@ -190,6 +202,7 @@ export class World {
     machinery.dispatcher.mayHaveUnclaimed = true;
     if (!holdEffects) void this.#claim();
     this.#parts.checkpoints?.start();
+    this.#baselines?.wake();
     inbox.poll();
     loop.schedule();
   }
@@ -261,6 +274,13 @@ export class World {
     if (this.#state === 'running' && !this.#snapshotDue) this.#snapshotNow();
   }
 
+  /** A replay came to another state than the one that was promoted: nothing further may be built on either. */
+  async #quarantine(failure: HostFailure): Promise<void> {
+    this.#parts.log.error('the world is quarantined', { code: failure.code, reason: failure.message });
+    this.#machinery.loop.stop(failure);
+    await this.#parts.store.world.setStatus(this.worldId, 'active', 'quarantined');
+  }
+
   /** From the loop: it has stopped. */
   loopStopped(failure: HostFailure): void {
     this.#failure = failure;
@@ -283,6 +303,7 @@ export class World {
     this.#machinery.dispatcher.stop('the world stops');
     this.#parts.lease.stop();
     this.#parts.checkpoints?.stop();
+    this.#baselines?.stop();
     this.#cancelSnapshotTimer?.();
     clearTimeout(this.#claimTimer);
   }
@@ -730,6 +751,7 @@ export class World {
       this.#snapshot = taken;
       this.#cancelSnapshotTimer?.();
       this.#cancelSnapshotTimer = undefined;
+      this.#baselines?.wake();
       return;
     }
     if (this.#state !== 'running' || this.#snapshotDue) return;

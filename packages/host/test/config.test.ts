@@ -25,7 +25,7 @@ describe('worldline.host.json (`host.md` §13)', () => {
       redirects: 'manual',
       envProxy: false,
     });
-    expect(config.snapshot).toEqual({ everyEntries: 1_000, everyMs: 300_000 });
+    expect(config.snapshot).toEqual({ everyEntries: 1_000, everyMs: 300_000, keep: 3, verify: false });
     expect(config.journal).toEqual({ fsync: 'group', maxGroup: 256 });
     expect(config.shutdown.graceMs).toBe(10_000);
   });
@@ -56,7 +56,7 @@ describe('worldline.host.json (`host.md` §13)', () => {
         },
         store: { engine: 'sqlite', dir: 'elsewhere' },
         journal: { fsync: 'always', max_group: 6 },
-        snapshot: { every_entries: 7, every_ms: 8 },
+        snapshot: { every_entries: 7, every_ms: 8, keep: 9, verify: true },
         shutdown: { grace_ms: 9 },
         world: {
           clock: 'virtual',
@@ -88,7 +88,7 @@ describe('worldline.host.json (`host.md` §13)', () => {
       },
       store: { engine: 'sqlite', dir: 'elsewhere' },
       journal: { fsync: 'always', maxGroup: 6 },
-      snapshot: { everyEntries: 7, everyMs: 8 },
+      snapshot: { everyEntries: 7, everyMs: 8, keep: 9, verify: true },
       shutdown: { graceMs: 9 },
       world: {
         clock: 'virtual',

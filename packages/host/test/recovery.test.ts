@@ -89,7 +89,7 @@ describe('after a crash, external intents are recovered from state by class (`ho
     const open = fakeAdapter(async (request) =>
       (request.params as { id: string }).id === 'hangs' ? never() : okOutcome(),
     );
-    const config = hostConfig(() => ({ snapshot: { everyEntries: 1, everyMs: 300_000 } }));
+    const config = hostConfig(({ snapshot }) => ({ snapshot: { ...snapshot, everyEntries: 1 } }));
     const { world, connection } = await bench.openCuttable({ adapters: [open], config });
     await world.startPlan(start('hangs'));
     for (let i = 0; i < 5; i++) await world.startPlan(start(`n${i}`));
@@ -319,7 +319,7 @@ describe('shutdown and snapshots (`host.md` §7.4, §7.5)', () => {
 
   test('`snapshot.every_entries` takes them while the world works', async () => {
     const bench = await Bench.create();
-    const config = hostConfig(() => ({ snapshot: { everyEntries: 20, everyMs: 300_000 } }));
+    const config = hostConfig(({ snapshot }) => ({ snapshot: { ...snapshot, everyEntries: 20 } }));
     const world = await bench.open({ config });
     for (let i = 0; i < 12; i++) {
       await world.startPlan(start(`n${i}`));

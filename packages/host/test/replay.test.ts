@@ -22,7 +22,7 @@ import { approvals, Bench, fakeAdapter, hostConfig, job, loaded } from './bench-
 /** A world with a history: effects, timers, approvals, refusals, snapshots, restarts. */
 async function history(): Promise<Bench> {
   const bench = await Bench.create();
-  const config = hostConfig(() => ({ snapshot: { everyEntries: 25, everyMs: 300_000 } }));
+  const config = hostConfig(({ snapshot }) => ({ snapshot: { ...snapshot, everyEntries: 25 } }));
   for (let round = 0; round < 3; round++) {
     const world = await bench.open({ config, adapters: [fakeAdapter(), approvals()] });
     await Promise.all(['a', 'b', 'c'].map((id) => world.startPlan({ plan: 't/steps@1', input: job(`${id}${round}`) })));

@@ -14,7 +14,7 @@ const HOUR_NS = 3_600_000_000_000;
 const TIMED: readonly string[] = ['t/nap@1', 't/after@1'];
 
 const snapshotEvery = (everyEntries: number) =>
-  hostConfig(() => ({ snapshot: { everyEntries, everyMs: 300_000_000 } }));
+  hostConfig(({ snapshot }) => ({ snapshot: { ...snapshot, everyEntries, everyMs: 300_000_000 } }));
 
 interface Job {
   readonly id: string;

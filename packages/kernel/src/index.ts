@@ -67,6 +67,7 @@ export {
   replayGenesis,
   restore,
 } from './restore.ts';
+export { type SnapshotNode, snapshotNodes } from './snapshot-nodes.ts';
 export type { ObjectSource } from './state.ts';
 export { derivedEntropy } from './turn.ts';
 export type { Wait } from './wait-index.ts';

@@ -346,6 +346,15 @@ export interface Store {
     ): Promise<{ readonly answer: 'ok' | 'conflict' } | Fenced | Unavailable>;
     /** Indexed snapshots, ascending by height. */
     snapshots(worldId: string): Promise<readonly SnapshotRow[]>;
+    /**
+     * Notes the store's time as that of the snapshot's verification (`journal.md` §6.3). Any process may; no state depends
+     * on it. Repeated, the first time stays. `not_found`: no snapshot with that `ref` is indexed there.
+     */
+    markVerified(
+      worldId: string,
+      height: number,
+      ref: Uint8Array,
+    ): Promise<{ readonly answer: 'ok' | 'not_found' } | Unavailable>;
   };
   readonly lease: {
     /** @param dead - a worker id whose process the caller has proved dead. */

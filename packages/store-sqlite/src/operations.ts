@@ -6,7 +6,7 @@ import { deleteObject, putObjects, sweepObject } from './write-objects.ts';
 import { claim, complete, extend, reconcile, retry, start } from './write-outbox.ts';
 import { fire, rearm } from './write-timers.ts';
 import type { Tx } from './write-tx.ts';
-import { createWorld, forkWorld, maintainWorld, placeWorld, setKeys, setStatus } from './write-world.ts';
+import { createWorld, forkWorld, maintainWorld, markVerified, placeWorld, setKeys, setStatus } from './write-world.ts';
 
 /** Everything that changes the store, by the names of the contract. Each runs inside one transaction. */
 export const OPERATIONS = {
@@ -16,6 +16,7 @@ export const OPERATIONS = {
   'world.create': createWorld,
   'world.fork': forkWorld,
   'world.setKeys': setKeys,
+  'world.markVerified': markVerified,
   'world.setStatus': setStatus,
   'lease.acquire': acquireLease,
   'lease.renew': renewLease,

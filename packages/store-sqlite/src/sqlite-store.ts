@@ -145,6 +145,7 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
       get: (worldId) => read(() => reader.world(worldId)),
       list: () => read(() => reader.worlds()),
       setStatus: (worldId, from, to) => hinting(worldId, write('world.setStatus', worldId, from, to)),
+      markVerified: (worldId, height, ref) => write('world.markVerified', worldId, height, compact(ref)),
       setKeys: (worldId, epoch, expected, keys) =>
         write('world.setKeys', worldId, epoch, expected && compact(expected), compact(keys)),
       snapshots: (worldId) => read(() => reader.snapshots(worldId)),

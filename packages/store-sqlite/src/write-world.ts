@@ -99,6 +99,23 @@ function hasObject(tx: Tx, hash: Uint8Array): boolean {
 }
 
 /** Compares and sets. */
+export function markVerified(
+  tx: Tx,
+  worldId: string,
+  height: number,
+  ref: Uint8Array,
+): { readonly answer: 'ok' | 'not_found' } {
+  const world = readWorld(tx, worldId);
+  const changed = tx.sql.run(
+    'UPDATE snapshots SET verified_at = ifnull(verified_at, ?) WHERE w = ? AND height = ? AND ref = ?',
+    tx.nowNs,
+    world?.w ?? -1,
+    height,
+    ref,
+  );
+  return { answer: changed === 1 ? 'ok' : 'not_found' };
+}
+
 export function setKeys(
   tx: Tx,
   worldId: string,

@@ -168,6 +168,7 @@ export function faultyStore(inner: Store, plan: TroublePlan): FaultyStore {
       list: read('world.list', world.list),
       setStatus: write('world.setStatus', world.setStatus),
       setKeys: write('world.setKeys', world.setKeys),
+      markVerified: write('world.markVerified', world.markVerified),
       snapshots: read('world.snapshots', world.snapshots),
     },
     lease: {

@@ -105,6 +105,13 @@ export function memoryWorlds(universe: Universe): Store['world'] {
         world.keys = keys.slice();
         return { answer: 'ok' } as const;
       }),
+    markVerified: (worldId, height, ref) =>
+      universe.run('world.markVerified', worldId, () => {
+        const found = worlds.get(worldId)?.snapshots.get(height);
+        if (found === undefined || !bytesEqual(found.ref, ref)) return { answer: 'not_found' } as const;
+        found.verifiedAtNs ??= universe.nowNs();
+        return { answer: 'ok' } as const;
+      }),
     async snapshots(worldId) {
       const found = [...(worlds.get(worldId)?.snapshots ?? [])].sort(([a], [b]) => a - b);
       return found.map(

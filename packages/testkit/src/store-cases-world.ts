@@ -278,6 +278,26 @@ export const WORLD_CASES: readonly StoreCase[] = [
     },
   },
   {
+    name: 'journal.md §6.3 world.markVerified notes the time once, of exactly that snapshot; reopening keeps it',
+    async run(t) {
+      const world = await t.world();
+      const place = { height: 1, ref: hash('s') };
+      await world.commit({ index: { snapshot: place, baseline: place } });
+      const mark = (height: number, ref: Uint8Array) => t.store.world.markVerified(world.worldId, height, ref);
+      await answers(mark(1, hash('other')), { answer: 'not_found' });
+      await answers(mark(2, hash('s')), { answer: 'not_found' });
+      await answers(t.store.world.markVerified('unknown', 1, hash('s')), { answer: 'not_found' });
+      await answers(t.store.world.snapshots(world.worldId), [{ ...place, baseline: true }]);
+      const verifiedAtNs = t.clock.wallNs();
+      await answers(mark(1, hash('s')), { answer: 'ok' });
+      t.advanceSeconds(5);
+      await answers(mark(1, hash('s')), { answer: 'ok' });
+      await answers(t.store.world.snapshots(world.worldId), [{ ...place, baseline: true, verifiedAtNs }]);
+      t.store = await t.harness.reopen();
+      await answers(t.store.world.snapshots(world.worldId), [{ ...place, baseline: true, verifiedAtNs }]);
+    },
+  },
+  {
     name: "the store's clock is the one it was given",
     async run({ store, clock }) {
       await answers(store.nowNs(), clock.wallNs());

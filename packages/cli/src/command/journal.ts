@@ -197,6 +197,7 @@ export async function journalVerify(ctx: Context, flags: { readonly signatures?:
     const verified = await verifyJournal({
       store,
       worldId: row.worldId,
+      keep: (await ctx.config()).snapshot.keep,
       signatures,
       onProgress: (height, head) => progress.show(`${height} of ${head} entries verified`),
     });
