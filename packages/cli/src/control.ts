@@ -128,9 +128,9 @@ export async function controlSocket(ctx: Context): Promise<string> {
  *
  * @throws CommandError `unreachable`, `timeout`, or `invalid_request` when `--control` names another world's socket.
  */
-export async function connect(ctx: Context): Promise<Control> {
+export async function connect(ctx: Context, probeMs: number = ctx.flags.timeoutMs): Promise<Control> {
   const control = new Control(ctx, await controlSocket(ctx));
-  const info = await control.get('/api/info');
+  const info = await new Control(ctx, control.socket, probeMs).get('/api/info');
   const identity = await readIdentity(await ctx.folder());
   if (!identity.ok) return stopWith(identity.failure);
   if (identity.value !== undefined && info['world_id'] !== identity.value.world_id)
@@ -140,15 +140,24 @@ export async function connect(ctx: Context): Promise<Control> {
   return control;
 }
 
-/** As `connect`, or undefined where a command can do without: `--mode batch`, or nobody there to answer. */
+/** A process that answers at all does so within this time. */
+const PROBE_MS = 5_000;
+
+/**
+ * As `connect`, or undefined where a command can do without: `--mode batch`, or nobody there to answer. A process that is
+ * stopped counts as nobody: it must not block its world (`host.md` §1).
+ */
 export async function connectIfRunning(ctx: Context): Promise<Control | undefined> {
   if (ctx.flags.mode === 'batch') return undefined;
   try {
-    return await connect(ctx);
+    return await connect(ctx, Math.min(ctx.flags.timeoutMs, PROBE_MS));
   } catch (error) {
     const isOptional = ctx.flags.mode === 'auto' && ctx.flags.control === undefined;
-    if (isOptional && error instanceof CommandError && error.failure.code === 'unreachable') return undefined;
-    throw error;
+    if (!isOptional || !(error instanceof CommandError)) throw error;
+    const { code } = error.failure;
+    if (code === 'timeout') ctx.out.notice('the process that runs this world does not answer; see "worldline doctor"');
+    else if (code !== 'unreachable') throw error;
+    return undefined;
   }
 }
 

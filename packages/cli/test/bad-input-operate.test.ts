@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { callWorld, wanted } from './call-world.ts';
 import { cleanUp, worldline } from './support.ts';
 
@@ -7,6 +7,8 @@ import { cleanUp, worldline } from './support.ts';
  * the world. Tests start the built command: npx tsc -b packages/cli
  */
 
+// Each command is a process of its own, and a busy machine starts them slowly.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 afterAll(cleanUp);
 
 type Kind = 'timer.after' | 'approval.request' | 't.call';

@@ -4,11 +4,13 @@ import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, writeFileS
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { cleanUp, daemon, worldline, worldOf } from './support.ts';
 
 /** The control socket and `stop` (host.md §1, §8.1, §12.2). Tests start the built command: npx tsc -b packages/cli */
 
+// Each command is a process of its own, and a busy machine starts them slowly.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 afterAll(cleanUp);
 
 const socketOf = (world: string) => join(world, '.worldline/control.sock');

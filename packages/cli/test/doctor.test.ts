@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { unwrap } from '@worldline/canon';
 import { restoreKernel, worldFolder } from '@worldline/host';
 import { openSqliteStore } from '@worldline/store-sqlite';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { doctor } from '../src/command/doctor.ts';
 import { Context } from '../src/context.ts';
 import { checkNode, judgeDisk } from '../src/doctor/machine.ts';
@@ -16,6 +16,8 @@ import { cleanUp, daemon, emptyFolder, worldline } from './support.ts';
 
 /** `worldline doctor`: each fault is planted in a copy of a healthy world, and found. */
 
+// Each command is a process of its own, and a busy machine starts them slowly.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 afterAll(cleanUp);
 afterEach(() => {
   process.exitCode = undefined;

@@ -1,12 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ambiguous } from '../src/intent-text.ts';
 import { callWorld, configure, letGo, wanted } from './call-world.ts';
 import { cleanUp, daemon, worldline } from './support.ts';
 
 /** `effects` and `config`, with and without a running world (host.md §8.3, §12.2). Tests start the built command. */
 
+// Each command is a process of its own, and a busy machine starts them slowly.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 afterAll(cleanUp);
 
 const HASH = expect.stringMatching(/^sha256:[0-9a-f]{64}$/);
@@ -82,6 +84,16 @@ describe('pending effects', () => {
       exit: 6,
       code: 'effect.in_flight',
     });
+    // One that the system has stopped blocks nobody who reads.
+    const { pid } = JSON.parse(readFileSync(join(world, '.worldline/lock'), 'utf8'));
+    process.kill(pid, 'SIGSTOP');
+    try {
+      const frozen = await worldline(['effects', 'ls', '--json', '--timeout-ms', '700'], { cwd: world });
+      expect([frozen.exit, frozen.json().data.effects.length]).toEqual([0, 3]);
+      expect(frozen.json().warnings).toEqual([expect.stringContaining('doctor')]);
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
     await running.stop();
     const table = await worldline(['effects', 'ls'], { cwd: world });
     expect(table.stdout.split('\n')[0]).toMatch(/^INTENT +KIND +STATUS +ATTEMPT +DUE +FROM$/);

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { callWorld, wanted } from './call-world.ts';
 import { cleanUp, worldline } from './support.ts';
 
 /** Traces through the built command (host.md §10, §12.2); what they say is explained in packages/summary. */
 
+// Each command is a process of its own, and a busy machine starts them slowly.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 afterAll(cleanUp);
 
 let world: string;

@@ -1,7 +1,5 @@
-import type { Catalog } from '@worldline/air';
 import { dueWallNs, type Emission, type Kernel, timerDueNs } from '@worldline/kernel';
 import { APPROVAL_KIND } from './approvals.ts';
-import { pinnedCatalog } from './pinned-catalog.ts';
 
 /** Pending effects as operators see them (`host.md` §8.3). */
 
@@ -10,8 +8,6 @@ export type EffectState = 'open' | 'in_flight' | 'deferred';
 
 export interface EffectView {
   readonly emission: Emission;
-  /** What its params are read with: the definitions that its origin pins. */
-  readonly catalog: Catalog;
   readonly state: EffectState;
   /** Absent before the first one. */
   readonly attempt: number | undefined;
@@ -33,7 +29,6 @@ export function effectView(kernel: Kernel, emission: Emission, progress: Progres
   const now = { nowNs: kernel.lastNowNs, logicalNowNs: kernel.logicalNowNs };
   return {
     emission,
-    catalog: pinnedCatalog(kernel, emission),
     state: isDeferred ? 'deferred' : (known?.state ?? 'open'),
     attempt: known === undefined || known.attempt === 0 ? undefined : known.attempt,
     dueNs: emission.class === 'timer' ? dueWallNs(now, timerDueNs(emission)) : undefined,

@@ -27,7 +27,7 @@ import { type Answer, type HostFailure, refuse } from './failure.ts';
 import { uuidv7 } from './ids.ts';
 import { encodeInboxItem, type InboxIngress } from './inbox-item.ts';
 import type { InboxReader } from './inbox-reader.ts';
-import { batchAt, decodeStoredBatch, readBatches } from './journal-read.ts';
+import { batchAt } from './journal-read.ts';
 import type { Lease } from './lease.ts';
 import { type Loop, leaseFailure, lockedFailure } from './loop.ts';
 import type { LoopInput } from './loop-input.ts';
@@ -537,15 +537,8 @@ export class World {
   }
 
   async #receiptOnRecord(intentHash: Uint8Array): Promise<Answer<boolean>> {
-    const wanted = toHex(intentHash);
-    let found = false;
-    const read = await readBatches(this.#parts.store, this.worldId, 0, (batch) => {
-      const decoded = decodeStoredBatch(batch);
-      if (!decoded.ok) return true;
-      found = decoded.value.records.some((r) => r.record_kind === 'effect_receipt' && toHex(r.intent_hash) === wanted);
-      return !found;
-    });
-    return read.ok ? ok(found) : read;
+    const settled = await this.settledEffect(intentHash, Number.POSITIVE_INFINITY);
+    return settled.ok ? ok(settled.value !== undefined) : settled;
   }
 
   #withdraw(emissionSeqs: readonly number[]): void {

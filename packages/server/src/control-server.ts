@@ -64,16 +64,17 @@ export async function startControlServer(options: ControlServerOptions): Promise
         hint: 'Set TMPDIR to a folder with a short path.',
       });
     inode = await listen(server, address.path);
+    writeDaemonFile(dir, {
+      pid: process.pid,
+      socket: address.path,
+      started_at: options.startedAt.toISOString(),
+      version: options.version,
+    });
   } catch (error) {
+    await server.close();
     return refuse('control.unavailable', `the control socket cannot be made: ${(error as Error).message}`);
   }
   const { path, madeFolder } = address;
-  writeDaemonFile(dir, {
-    pid: process.pid,
-    socket: path,
-    started_at: options.startedAt.toISOString(),
-    version: options.version,
-  });
   return ok({
     socket: path,
     async close() {

@@ -35,7 +35,7 @@ export function effectEndpoints(world: World): readonly Endpoint[] {
         const views = (await world.effects()).filter(
           (view) => (status === null || view.state === status) && (kind === null || view.emission.kind === kind),
         );
-        return ok({ body: { effects: views.map(effectJson) } });
+        return ok({ body: { effects: await inTurns(views, (view) => effectJson(view, world.catalog)) } });
       },
     },
     {
@@ -45,7 +45,7 @@ export function effectEndpoints(world: World): readonly Endpoint[] {
         const hash = readHash(text!);
         if (!hash.ok) return hash;
         const pending = (await world.effects()).find((view) => bytesEqual(view.emission.intentHash, hash.value));
-        if (pending !== undefined) return ok({ body: effectJson(pending) });
+        if (pending !== undefined) return ok({ body: effectJson(pending, world.catalog) });
         const settled = await world.settledEffect(hash.value, LOOK_BACK);
         if (!settled.ok) return settled;
         return settled.value === undefined
@@ -81,9 +81,26 @@ export function effectEndpoints(world: World): readonly Endpoint[] {
   ];
 }
 
-/** A pending effect; without a receipt there is no more to say. */
-export function effectJson(view: EffectView): { readonly [key: string]: Body | undefined } {
-  const { emission, catalog, state, attempt, dueNs } = view;
+const TURN = 256;
+
+/** A long list, with turns for everything else that the process does. */
+async function inTurns<T, R>(list: readonly T[], make: (one: T) => R): Promise<R[]> {
+  const made: R[] = [];
+  for (const one of list) {
+    made.push(make(one));
+    if (made.length % TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  return made;
+}
+
+/**
+ * A pending effect; without a receipt there is no more to say.
+ *
+ * @param catalog - live definitions. Looking up those that each origin pins would load every parked run; params that
+ *   no longer fit are shown as they are.
+ */
+export function effectJson(view: EffectView, catalog: Catalog): { readonly [key: string]: Body | undefined } {
+  const { emission, state, attempt, dueNs } = view;
   return {
     intent_hash: hashText(emission.intentHash),
     emission_seq: emission.emissionSeq,

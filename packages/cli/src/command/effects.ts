@@ -165,10 +165,12 @@ async function pendingRows(ctx: Context, reader: Reader): Promise<readonly Row[]
   // Claims of a process that is gone mean nothing: its effects are open again.
   const isHeld = (await runningWorld(ctx, reader.store, await requireIdentity(ctx))) !== undefined;
   const outbox = new Map((await reader.store.outbox.list(reader.row.worldId)).map((row) => [row.emissionSeq, row]));
-  return effectViews(await reader.kernel(), ({ emissionSeq }) => {
+  const catalog = await reader.catalog();
+  const views = effectViews(await reader.kernel(), ({ emissionSeq }) => {
     const row = outbox.get(emissionSeq);
     return row && { state: isHeld && row.claimed ? 'in_flight' : 'open', attempt: row.attempt };
-  }).map(effectJson);
+  });
+  return views.map((view) => effectJson(view, catalog));
 }
 
 /** The effect that a hash, or the beginning of one, names: a pending one, else one in the journal. */
