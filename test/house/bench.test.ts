@@ -7,9 +7,16 @@ import stored from '../../tools/bench/ratios.json' with { type: 'json' };
 
 // The arithmetic of the bench, with numbers made up here. How fast anything is, no test says.
 
-const lower = (value: number) => ({ value, unit: 'CPU units', better: 'lower' });
-const higher = (value: number) => ({ value, unit: 'records', better: 'higher' });
-const row = (id: string, gate: ReturnType<typeof lower>) => ({
+interface Gate {
+  readonly value: number;
+  readonly unit: string;
+  readonly better: string;
+  readonly isCounted?: boolean;
+}
+
+const lower = (value: number): Gate => ({ value, unit: 'CPU units', better: 'lower' });
+const higher = (value: number): Gate => ({ value, unit: 'records', better: 'higher' });
+const row = (id: string, gate: Gate) => ({
   id,
   what: id,
   value: gate.value,
@@ -39,7 +46,8 @@ describe('statistics', () => {
 
   test('p99 of a thousand leaves ten above it', () => {
     const values = Array.from({ length: 1000 }, (_, i) => i + 1);
-    expect(values.filter((value) => value > percentile(values, 0.99))).toHaveLength(10);
+    const p99 = percentile(values, 0.99);
+    expect(values.filter((value) => value > p99)).toHaveLength(10);
   });
 
   test('what something takes undisturbed is the value that nine tenths exceed', () => {
@@ -122,6 +130,18 @@ describe('comparison with the stored ratios', () => {
     }
     const [rate] = await compareAll({ one: figure('one', [70], higher).measure }, { one: 100 }, 1);
     expect(rate?.isMet).toBe(false);
+  });
+
+  test('a time that falls on a starved machine is undecided; what is counted is judged', async () => {
+    const measure = async () => [row('timed', lower(20)), row('counted', { ...lower(20), isCounted: true })];
+    const references = { timed: 10, counted: 10 };
+    const starved = await compareAll({ measure }, references, 2, () => 0.2);
+    expect(starved).toMatchObject([
+      { id: 'timed', isMet: true, undecided: true, attempts: 2 },
+      { id: 'counted', isMet: false },
+    ]);
+    const free = await compareAll({ measure }, references, 2, () => 0.9);
+    expect(free.map(({ isMet }) => isMet)).toEqual([false, false]);
   });
 
   test('a gate without a reference, and a reference without a gate, are both found', async () => {

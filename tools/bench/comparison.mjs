@@ -4,6 +4,12 @@
 export const TOLERANCE = 0.3;
 
 /**
+ * Below this share of a processor, times say how long the machine kept us waiting and what it left of the caches, and
+ * nothing of the code. What is counted is counted all the same.
+ */
+export const SHARE_MIN = 0.4;
+
+/**
  * By what share a gate is worse than its reference: 0.5 = half as much again (or two thirds of the rate); negative when
  * it is better.
  */
@@ -24,10 +30,12 @@ export function betterOf(a, b) {
  *
  * @param figures - name → function that is given the number of the attempt and resolves to rows.
  * @param references - row id → reference value.
+ * @param share - measures what part of a processor we get. A timed gate that falls while it is below `SHARE_MIN` is
+ *   `undecided`, and so not unmet.
  * @returns one verdict per gate: `id`, `what`, the best `gate`, its `reference` (undefined: none is stored), `fall`,
  *   `attempts` and `isMet`. A row that this system cannot measure gives a verdict with its `failure`.
  */
-export async function compareAll(figures, references, attempts) {
+export async function compareAll(figures, references, attempts, share = () => 1) {
   const verdicts = new Map();
   for (const measure of Object.values(figures)) {
     for (let attempt = 1; attempt <= attempts; attempt++) {
@@ -37,6 +45,11 @@ export async function compareAll(figures, references, attempts) {
         verdicts.set(row.id, verdictOf(row, verdicts.get(row.id)?.gate, references[row.id], attempt));
       }
       if (rows.every((row) => verdicts.get(row.id)?.isMet !== false)) break;
+      if (attempt < attempts || share() >= SHARE_MIN) continue;
+      for (const verdict of rows.map((row) => verdicts.get(row.id))) {
+        if (verdict?.isMet !== false || verdict.gate.isCounted) continue;
+        Object.assign(verdict, { isMet: true, undecided: true });
+      }
     }
   }
   return [...verdicts.values()];

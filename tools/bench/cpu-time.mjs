@@ -1,4 +1,5 @@
 // Processor time, which a busy neighbour does not lengthen as it does the wall clock.
+import { performance } from 'node:perf_hooks';
 
 /** Microseconds all threads of this process have computed: the store's, the collector's and the compiler's too. */
 export function processUs() {
@@ -14,4 +15,11 @@ export function threadUs() {
   if (process.threadCpuUsage === undefined) return undefined;
   const { user, system } = process.threadCpuUsage();
   return user + system;
+}
+
+/** What part of a processor this thread gets when it asks for all of one; 1 on a machine with nothing else to do. */
+export function processorShare() {
+  const [began, us] = [performance.now(), processUs()];
+  while (performance.now() - began < 300);
+  return (processUs() - us) / 1000 / (performance.now() - began);
 }

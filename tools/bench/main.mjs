@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { ROOT } from '../node.mjs';
 import { Bench } from './bench.mjs';
 import { compareAll, keeps, TOLERANCE, unmeasured } from './comparison.mjs';
+import { processorShare } from './cpu-time.mjs';
 import { FIGURES } from './figures/all.mjs';
 import { machine, machineLine } from './machine.mjs';
 import { median, round } from './statistics.mjs';
@@ -140,7 +141,7 @@ async function check() {
     ]),
   );
   const references = Object.fromEntries(Object.entries(stored.ratios).map(([id, { value }]) => [id, value]));
-  const verdicts = await compareAll(measured, references, options.attempts);
+  const verdicts = await compareAll(measured, references, options.attempts, processorShare);
   const lost = options.only === undefined ? unmeasured(verdicts, references) : [];
   const fallen = verdicts.filter((verdict) => !verdict.isMet);
   const unknown = verdicts.filter((verdict) => verdict.failure === undefined && verdict.reference === undefined);
@@ -150,6 +151,8 @@ async function check() {
     console.log(`\n${aligned([['ratio', 'stored', 'measured', 'change', 'attempts', ''], ...verdicts.map(line)])}\n`);
     for (const { id } of unknown) console.log(`${id} has no stored ratio: npm run bench -- --update`);
     for (const id of lost) console.log(`${id} is stored and nothing measures it: npm run bench -- --update`);
+    if (verdicts.some(({ undecided }) => undecided))
+      console.log('undecided: the machine is too busy to tell times; run it again when it has a processor to spare');
     console.log(
       fallen.length === 0
         ? `no figure fell by more than ${TOLERANCE * 100} % against ${stored.machine.date}`
@@ -159,7 +162,7 @@ async function check() {
   if (fallen.length + lost.length + unknown.length > 0) process.exitCode = 7;
 }
 
-function line({ id, gate, reference, fall, attempts, isMet, failure }) {
+function line({ id, gate, reference, fall, attempts, isMet, undecided, failure }) {
   if (failure !== undefined) return [id, '', 'not measured', '', '', failure];
   return [
     id,
@@ -168,7 +171,7 @@ function line({ id, gate, reference, fall, attempts, isMet, failure }) {
     // As people read it: plus is worse.
     fall === undefined ? '' : `${fall > 0 ? '+' : ''}${Math.round(fall * 100)} %`,
     String(attempts),
-    isMet ? '' : 'FALLEN',
+    undecided ? 'undecided' : isMet ? '' : 'FALLEN',
   ];
 }
 

@@ -12,7 +12,8 @@ import { workflows } from './workflows.mjs';
  * Every figure by its name for `--only`, in the order of the report. Each is one function `(bench) → rows`.
  *
  * A row: `id`, `what` it is, `value` and `unit`; `bound` (`{ max }` or `{ min }`) where one is set; `note`: sample sizes
- * and the absolute numbers behind a ratio; `gate`: `{ value, unit, better }`, the form that the stored ratios compare.
+ * and the absolute numbers behind a ratio; `gate`: `{ value, unit, better }`, the form that the stored ratios compare, `isCounted` when no clock has
+ * a part in it.
  */
 export const FIGURES = {
   steps,
