@@ -1,10 +1,10 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { encode, hashText } from '@worldline/canon';
 import { encodeInboxItem, type InboxIngress } from '@worldline/host';
 import type { Store } from '@worldline/ports';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { checkAtRest, ofKind, outcomes, recordsOf } from './check.ts';
+import { checkAtRest, ofKind, outcomes, recordsOf, unread } from './check.ts';
 import { Folder, isRunning } from './folder.ts';
 import { type Child, kill } from './lab.ts';
 import { PLANS, worldNodes } from './nodes.ts';
@@ -167,6 +167,33 @@ describe('a running world is killed while it changes its manifest', () => {
       await ends('two');
     },
   );
+});
+
+test('two pushes from one base: the first wins, the second is told and exits 6 (governance.base_stale)', async () => {
+  author('one');
+  await ok('push');
+  const file = join(folder.root, 'hold');
+  const running = await daemon({
+    hostRules: [{ at: 'loop.applied', what: 'control', act: 'hold', file }],
+    leaseTimes: { ttlMs: 120_000, renewMs: 40_000, safetyMs: 3_000, maxSkewMs: 2_000 },
+  });
+  const push = () => folder.run('--json', '--timeout-ms', '60000', 'push');
+  author('two');
+  const first = push();
+  await running.until('the first push', () => existsSync(file));
+  author('three');
+  const second = push();
+  await running.until('the second push in the inbox', () =>
+    folder.look(async (store, worldId) => (await unread(store, worldId)).length === 2),
+  );
+  rmSync(file);
+  expect(await answer(first)).toMatchObject({ exit: 0, json: { data: { changed: true } } });
+  const refused = await answer(second);
+  expect(refused).toMatchObject({ exit: 6, json: { error: { code: 'governance.base_stale' } } });
+  expect(refused.json.error.details.hint).toContain('push --dry-run');
+  expect(ofKind(await recordsNow(), 'governance')).toHaveLength(1);
+  running.kill('SIGTERM');
+  expect(await running.gone).toBe(0);
 });
 
 describe('a push that opens the world itself is killed', () => {
