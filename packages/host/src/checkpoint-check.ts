@@ -1,6 +1,6 @@
 import { bytesEqual, toHex } from '@worldline/canon';
-import { type Checkpoint, decodeCheckpoint, MerkleAccumulator, ZERO_CHAIN } from '@worldline/kernel';
-import type { Store, StoredBatch, StoredCheckpoint } from '@worldline/ports';
+import { type Checkpoint, decodeCheckpoint, MerkleAccumulator } from '@worldline/kernel';
+import type { Head, Store, StoredBatch, StoredCheckpoint } from '@worldline/ports';
 import type { WorldKeyLine } from './checkpoint-signature.ts';
 
 /**
@@ -39,18 +39,20 @@ export class CheckpointCheck {
   #number = 0;
   #open: Open | undefined;
   /** Chain after the batch before the one at hand. */
-  #before: Uint8Array = ZERO_CHAIN;
+  #before: Uint8Array;
   /** Where the line goes on: `chain` of the last checkpoint, and the chain value after the last batch of its group. */
-  #line: readonly Uint8Array[] = [ZERO_CHAIN];
+  #line: readonly Uint8Array[];
   /** The last group ended with the batch before. */
   #continues = true;
   #isWhole = true;
-  #signedToSeq = 0;
+  #signedToSeq: number;
   #count = 0;
 
   constructor(parts: {
     readonly store: Store;
     readonly worldId: string;
+    /** Where the world's own batches begin. */
+    readonly base: Head;
     readonly keys: WorldKeyLine | undefined;
     readonly problem: (problem: CheckpointProblem) => void;
   }) {
@@ -58,6 +60,9 @@ export class CheckpointCheck {
     this.#worldId = parts.worldId;
     this.#keys = parts.keys;
     this.#problem = parts.problem;
+    this.#before = parts.base.chain;
+    this.#line = [parts.base.chain];
+    this.#signedToSeq = parts.base.height;
   }
 
   /** Head up to which everything is signed without a break. */

@@ -1,5 +1,5 @@
 import { bytesEqual } from '@worldline/canon';
-import { BATCHES_PER_CHECKPOINT, encodeCheckpoint, MerkleAccumulator, nextChain, ZERO_CHAIN } from '@worldline/kernel';
+import { BATCHES_PER_CHECKPOINT, encodeCheckpoint, MerkleAccumulator, nextChain } from '@worldline/kernel';
 import type { CheckpointAnswer, Clock, Head, Logger, Store } from '@worldline/ports';
 import { signCheckpoint } from './checkpoint-signature.ts';
 import type { HostKey } from './keys.ts';
@@ -18,6 +18,8 @@ export interface CheckpointerParts {
   readonly worldId: string;
   readonly epoch: number;
   readonly key: HostKey;
+  /** Where the world's own batches begin: the line of its checkpoints does too. */
+  readonly base: Head;
   /** Head of the restored world: no batch up to it will be reported. */
   readonly head: Head;
   readonly clock: Clock;
@@ -93,8 +95,13 @@ export class Checkpointer {
 
   constructor(parts: CheckpointerParts) {
     this.#parts = parts;
-    this.#group = new Group({ chain: ZERO_CHAIN, nextSeq: 0 });
+    this.#group = new Group(this.#origin);
     this.#reported = parts.head.chain;
+  }
+
+  get #origin(): Link {
+    const { chain, height } = this.#parts.base;
+    return { chain, nextSeq: height };
   }
 
   /** Begins with what the last holder left unsigned. */
@@ -217,7 +224,7 @@ export class Checkpointer {
   #fallBehind(retryMs: number): void {
     this.#state = 'behind';
     this.#round++;
-    this.#group = new Group({ chain: ZERO_CHAIN, nextSeq: 0 });
+    this.#group = new Group(this.#origin);
     this.#meanwhile = undefined;
     this.#knownTo = undefined;
     this.#cancelTimer?.();
@@ -251,7 +258,7 @@ export class Checkpointer {
     const { store, worldId } = this.#parts;
     const round = this.#round;
     const last = await store.checkpoint.last(worldId);
-    const start: Link = last ?? { chain: ZERO_CHAIN, nextSeq: 0 };
+    const start: Link = last ?? this.#origin;
     this.#signedToSeq = start.nextSeq;
     let group = new Group(start);
     let from: number | undefined = start.nextSeq;

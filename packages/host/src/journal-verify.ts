@@ -1,6 +1,6 @@
 import { loadStored } from '@worldline/air';
 import { bytesEqual, hashText, ok, sha256, toHex } from '@worldline/canon';
-import { type JournalRecord, nextChain, ZERO_CHAIN } from '@worldline/kernel';
+import { type JournalRecord, nextChain } from '@worldline/kernel';
 import type { Head, Store, StoredBatch, WorldRow } from '@worldline/ports';
 import { measureSnapshot, retainedBaselines } from './baselines.ts';
 import { CheckpointCheck } from './checkpoint-check.ts';
@@ -75,7 +75,7 @@ export async function verifyJournal(options: JournalVerifyOptions): Promise<Answ
   const row = await store.world.get(worldId);
   if (row === undefined) return refuse('not_found', `the store holds no world ${worldId}`);
   const check = new Check(options, row);
-  for (let next: number | undefined = 0; next !== undefined; ) {
+  for (let next: number | undefined = row.base.height; next !== undefined; ) {
     const page = await store.journal.read(worldId, next, PAGE_ENTRIES);
     if (page.answer === 'unavailable') return refuse('host_error', `the store does not answer: ${page.message}`);
     if (page.answer === 'corrupt') {
@@ -100,13 +100,14 @@ class Check {
   readonly #present = new Set<string>();
   readonly #checkpoints: CheckpointCheck | undefined;
   readonly #receipts: ReceiptCheck | undefined;
-  height = 0;
-  chain: Uint8Array = ZERO_CHAIN;
+  height: number;
+  chain: Uint8Array;
   #more = 0;
   #batches = 0;
 
   constructor(options: JournalVerifyOptions, row: WorldRow) {
     this.#options = options;
+    ({ height: this.height, chain: this.chain } = row.base);
     const { store, worldId, signatures } = options;
     if (signatures === undefined) return;
     this.#receipts = new ReceiptCheck({
@@ -122,6 +123,7 @@ class Check {
     this.#checkpoints = new CheckpointCheck({
       store,
       worldId,
+      base: row.base,
       keys: this.#keys(row, signatures),
       problem: ({ seq, message }) => this.problem(seq, 'checkpoint.invalid', message),
     });

@@ -353,7 +353,8 @@ function checkpointerOf(
   if (worldKey === undefined || row.keys === undefined) return undefined;
   const keys = decodeWorldKeys(row.keys);
   const newest = keys.ok ? keys.value.at(-1)?.keyId : undefined;
-  if (newest === worldKey.keyId) return new Checkpointer({ store, worldId, key: worldKey, log, ...parts });
+  if (newest === worldKey.keyId)
+    return new Checkpointer({ store, worldId, key: worldKey, base: row.base, log, ...parts });
   log.warn("no checkpoints are signed: this host's world key is not the world's", {
     key: worldKey.keyId,
     world_key: newest ?? 'unreadable',

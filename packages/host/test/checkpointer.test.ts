@@ -50,7 +50,8 @@ class Line {
 
   checkpointer(store: Store = this.store): Checkpointer {
     const { clock, log, head, epoch } = this;
-    return new Checkpointer({ store, worldId: 'w', epoch, key, head, clock, log });
+    const base = { height: 0, chain: ZERO_CHAIN };
+    return new Checkpointer({ store, worldId: 'w', epoch, key, base, head, clock, log });
   }
 
   /** Makes one batch durable. @param to - is told of it. */
@@ -83,7 +84,13 @@ class Line {
   async verified(): Promise<readonly number[]> {
     const problems: unknown[] = [];
     const keys = unwrap(WorldKeyLine.read('w', (await this.store.world.get('w'))!.keys!));
-    const check = new CheckpointCheck({ store: this.store, worldId: 'w', keys, problem: (p) => problems.push(p) });
+    const check = new CheckpointCheck({
+      store: this.store,
+      worldId: 'w',
+      base: { height: 0, chain: ZERO_CHAIN },
+      keys,
+      problem: (p) => problems.push(p),
+    });
     const read = await this.store.journal.read('w', 0, 1_000_000);
     if (read.answer !== 'ok') throw new Error(read.answer);
     for (const batch of read.batches) await check.batch(batch);
