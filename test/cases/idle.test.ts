@@ -53,3 +53,38 @@ test('a world that dropped its idle instances journals the same bytes as one tha
     [5, 'error'],
   ]);
 });
+
+test('with more idle instances than a node of an index holds, waits and instances are found again in the store', () => {
+  const worlds = [5, undefined].map((residentMax) => {
+    const w = KernelWorld.create(
+      world([
+        plan(
+          P,
+          [awaitEvent('w', 't/Reply@1', 'reply', eq(ref('@event.correlation_id'), ref('@plan.input.id'))), mark('m')],
+          [edge('w', 'm')],
+        ),
+      ]),
+      {},
+      residentMax,
+    );
+    for (let i = 0; i < 300; i++) w.start(P, { id: `i${i}` });
+    w.snapshot();
+    for (const i of [7, 299, 120]) w.send('t/Reply@1', { correlation_id: `i${i}` });
+    w.cancel(200);
+    w.start(P, { id: 'i7' });
+    w.snapshot();
+    // Gone, never there, and there again.
+    for (const id of ['i299', 'none', 'i7', 'i8']) w.send('t/Reply@1', { correlation_id: id });
+    w.reopen();
+    w.send('t/Reply@1', { correlation_id: 'i9' });
+    return w;
+  });
+  expect(worlds[0]!.kernel.residentCount).toBeLessThan(20);
+  expect(worlds[0]!.records('plan_ended').map((r) => r.plan_id)).toEqual([7, 299, 120, 200, 300, 8, 9]);
+  const [dropped, kept] = worlds.map((w) => ({
+    chains: w.batches.map((b) => b.chain),
+    digest: w.kernel.snapshot().ref,
+    waits: w.kernel.waits(),
+  }));
+  expect(dropped).toEqual(kept);
+});

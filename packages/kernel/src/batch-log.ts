@@ -37,7 +37,8 @@ export class BatchLog {
   /** The batch that is being replayed, and the epoch in its body. */
   #recorded: (RecordedBatch & { readonly epoch: number }) | undefined;
   /** Tentative batches, oldest first: how to take each back. */
-  readonly #tentative: { readonly undo: UndoLog | undefined; readonly before: Position }[] = [];
+  readonly #tentative: { readonly undo: UndoLog | undefined; readonly before: Position; readonly isSnapshot?: true }[] =
+    [];
   readonly #entries = new CborWriter();
   readonly #body = new CborWriter();
   readonly #spareLogs: UndoLog[] = [];
@@ -54,13 +55,16 @@ export class BatchLog {
     return this.#tentative.length;
   }
 
-  /** The oldest `count` tentative batches are durable. */
-  accept(count: number): void {
+  /** The oldest `count` tentative batches are durable. @returns whether a snapshot is among them. */
+  accept(count: number): boolean {
     if (count > this.#tentative.length)
       throw new Error(`${count} batches accepted, ${this.#tentative.length} are tentative`);
-    for (const { undo } of this.#tentative.splice(0, count)) {
-      if (undo !== undefined) this.#release(undo);
+    let isSnapshot = false;
+    for (const accepted of this.#tentative.splice(0, count)) {
+      if (accepted.undo !== undefined) this.#release(accepted.undo);
+      if (accepted.isSnapshot === true) isSnapshot = true;
     }
+    return isSnapshot;
   }
 
   /** Takes every tentative batch back. */
@@ -167,7 +171,7 @@ export class BatchLog {
       baseline: ingress.promote ? { height, ref } : undefined,
     };
     const batch = this.#seal({ kind: 'snapshot' }, undefined, turn, { index });
-    this.#tentative.push({ undo: turn.undo, before });
+    this.#tentative.push({ undo: turn.undo, before, isSnapshot: true });
     const outcome: Outcome = { kind: 'applied', firstSeq: height, lastSeq: batch.lastSeq };
     return { outcome, batch, records, objects: NOTHING };
   }
@@ -264,7 +268,7 @@ const SPARE_LOGS_MAX = 512;
  * Bodies of a usual size share a piece of memory: getting one of its own takes longer than filling it. What is kept of a
  * batch keeps its piece, so pieces are small.
  */
-const PIECE_BYTES = 8192;
+const PIECE_BYTES = 32 * 1024;
 const SHARED_BYTES_MAX = 2048;
 
 const NO_STAMP: Stamp = { nowNs: 0n, logicalNowNs: 0n, entropy: new Uint8Array(64), manifestHash: ZERO_CHAIN };

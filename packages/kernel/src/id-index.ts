@@ -83,4 +83,9 @@ export class IdIndex<V> {
   root(put: PutNode): Uint8Array {
     return this.#tree.root(put);
   }
+
+  /** Forgets the nodes that have not changed since `root`, but for the uppermost; they are read again when needed. */
+  release(get: GetNode, decodeLeaf: (value: CborValue, key: number) => V): void {
+    this.#tree.release(get, decodeLeaf);
+  }
 }

@@ -43,8 +43,6 @@ export interface KernelOptions {
 export class Kernel {
   readonly #state: WorldState;
   readonly #log: BatchLog;
-  /** A snapshot batch is tentative: once it is accepted, its nodes are known to be stored. */
-  #isSnapshotTaken = false;
   /** What `snapshot` computed last. */
   #digest: { readonly ref: Uint8Array; readonly height: number } | undefined;
 
@@ -192,10 +190,9 @@ export class Kernel {
 
   /** The oldest `count` tentative batches are durable. */
   accept(count: number): void {
-    this.#log.accept(count);
-    if (!this.#isSnapshotTaken || this.#log.tentativeCount > 0) return;
+    if (!this.#log.accept(count)) return;
+    // Nothing was put since the snapshot: the next one waits until every batch is accepted.
     this.#state.unsaved.clear();
-    this.#isSnapshotTaken = false;
     this.#state.releaseIdle(this.#residentMax);
   }
 
@@ -207,7 +204,6 @@ export class Kernel {
   /** A commit failed: drops every tentative batch. */
   discard(): void {
     this.#log.discard();
-    this.#isSnapshotTaken = false;
   }
 
   // Applying
@@ -222,7 +218,6 @@ export class Kernel {
       const digest = this.#digest;
       if (digest?.height !== this.#state.height || !bytesEqual(digest.ref, ingress.snapshotRef))
         throw new Error('a snapshot is journaled at the height it was taken at');
-      this.#isSnapshotTaken = true;
       return this.#log.snapshot(ingress);
     }
     if (ingress.kind === 'genesis') throw new Error('a world has one genesis');
@@ -488,11 +483,9 @@ export class Kernel {
    */
   replay(recorded: RecordedBatch, body: BatchBody, root: JournalRecord | undefined): Result<Applied> {
     const { body: bytes, chain } = recorded;
-    return this.#log.replaying({ body: bytes, chain, epoch: body.epoch }, () => {
-      const replayed = replayInput(this.#state, this.#log, body, root);
-      if (root?.record_kind === 'snapshot' && replayed.ok) this.#isSnapshotTaken = true;
-      return replayed;
-    });
+    return this.#log.replaying({ body: bytes, chain, epoch: body.epoch }, () =>
+      replayInput(this.#state, this.#log, body, root),
+    );
   }
 }
 

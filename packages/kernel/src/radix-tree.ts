@@ -66,8 +66,8 @@ type Loaded<K, V> = Leaf<K, V> | Branch<K, V>;
 export class RadixTree<K, V> {
   readonly #profile: KeyProfile<K>;
   readonly #encodeLeaf: (value: V) => CborValue;
-  readonly #decodeLeaf: ((value: CborValue, key: K) => V) | undefined;
-  readonly #get: GetNode | undefined;
+  #decodeLeaf: ((value: CborValue, key: K) => V) | undefined;
+  #get: GetNode | undefined;
   #root: Node<K, V>;
 
   /** @param stored - Where to load from; without it the index is empty. */
@@ -125,6 +125,17 @@ export class RadixTree<K, V> {
   /** Puts every node that changed since the last call, children first. */
   root(put: PutNode): Uint8Array {
     return this.#hashOf(this.#root, put);
+  }
+
+  /**
+   * Forgets what is below the top and has not changed since `root`; it is read again when it is needed.
+   *
+   * @param get - gives every node that was put.
+   */
+  release(get: GetNode, decodeLeaf: (value: CborValue, key: K) => V): void {
+    this.#get = get;
+    this.#decodeLeaf = decodeLeaf;
+    if (this.#root.kind === 'branch') releaseBelow(this.#root);
   }
 
   *#entriesOf(node: Loaded<K, V>): Generator<[K, V], void, undefined> {
@@ -365,6 +376,16 @@ export class RadixTree<K, V> {
     const sample = below.kind === 'branch' ? below.sample : (below.keys[0] as K);
     if (profile.digit(sample, at) !== lastDigit) return undefined;
     return { ...branch, sample };
+  }
+}
+
+function releaseBelow<K, V>(branch: Branch<K, V>): void {
+  const { children } = branch;
+  for (let digit = 0; digit < children.length; digit++) {
+    const child = children[digit];
+    if (child === undefined || child.kind === 'stored') continue;
+    if (child.hash !== undefined) children[digit] = { kind: 'stored', hash: child.hash, count: countOf(child) };
+    else if (child.kind === 'branch') releaseBelow(child);
   }
 }
 

@@ -6,7 +6,14 @@ import { EmissionIndex } from './emission-index.ts';
 import { IdIndex } from './id-index.ts';
 import { IngressMemory } from './ingress-memory.ts';
 import { RecentNode, type RecentPlanResult, Ring, type SettledReceipt } from './recent.ts';
-import { type InstanceSlot, type ObjectSource, PLAN_RESULTS_RECENT, RECEIPTS_RECENT, WorldState } from './state.ts';
+import {
+  type InstanceSlot,
+  type ObjectSource,
+  PLAN_RESULTS_RECENT,
+  RECEIPTS_RECENT,
+  readSlot,
+  WorldState,
+} from './state.ts';
 import { WaitIndex, type WaitSchema } from './wait-index.ts';
 
 interface RootNode {
@@ -67,12 +74,7 @@ export function loadState(
   state.nextPlanId = root.plans.next_plan_id;
   state.nextWaitId = root.plans.next_wait_id;
   state.adopt({
-    plans: IdIndex.load<InstanceSlot>(
-      root.plans.root,
-      state.lookup,
-      (value) => ({ instance: undefined, hash: value as Uint8Array }),
-      state.encodeSlot,
-    ),
+    plans: IdIndex.load<InstanceSlot>(root.plans.root, state.lookup, readSlot, state.encodeSlot),
     emissions: new EmissionIndex(state.encodeEmissionLeaf, {
       bySeq: root.emissions.root,
       byIntent: root.emissions.by_intent,

@@ -174,6 +174,8 @@ export class WorldState {
       slot.instance = undefined;
       this.resident.delete(instance.id);
     }
+    this.plans.release(this.lookup, readSlot);
+    this.waits.release(this.lookup, (planId) => this.resident.has(planId));
   }
 
   /** Bytes of a stored node. @throws KernelFault `object.missing`, or `object.corrupt` when they are others. */
@@ -231,6 +233,11 @@ export class WorldState {
     this.emissions.delete(emission);
     undo.log(setEmission, this.emissions, emission, undefined);
   }
+}
+
+/** The slot of an idle instance, from a leaf of the index. */
+export function readSlot(hash: CborValue): InstanceSlot {
+  return { instance: undefined, hash: hash as Uint8Array };
 }
 
 // Changes and their inverses, as an undo log takes them.

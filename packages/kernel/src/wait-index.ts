@@ -31,8 +31,6 @@ interface Bucket {
   /** Ascending by wait id while there are at most `LIST_MAX`; then `many` holds them. */
   list: Wait[];
   many: IdIndex<Wait> | undefined;
-  /** Key in the hash index, once computed. */
-  key: Uint8Array | undefined;
   /** The hash index has an entry for it. */
   isStored: boolean;
 }
@@ -61,7 +59,7 @@ export class WaitIndex {
   readonly #schemas = new Map<string, SchemaWaits>();
   readonly #dirty = new Set<Bucket>();
   readonly #index: HashIndex<Bucket>;
-  readonly #get: GetNode | undefined;
+  #get: GetNode | undefined;
   #size = 0;
   /** Where `encodeBucket` puts inner nodes; set while `root` runs. */
   #put: PutNode | undefined;
@@ -123,7 +121,6 @@ export class WaitIndex {
         value: match?.value ?? null,
         list: [wait],
         many: undefined,
-        key: undefined,
         isStored: false,
       };
       pathWaits.buckets.set(key, bucket);
@@ -157,7 +154,8 @@ export class WaitIndex {
       throw new KernelFault('state.impossible', `wait ${waitId} is not registered`);
     }
     this.#dirty.add(bucket);
-    if (bucket.many === undefined && bucket.list.length === 0) pathWaits.buckets.delete(key);
+    // One that the index has stays until `root` takes it out there: else it would be found and read again.
+    if (isEmpty(bucket) && !bucket.isStored) pathWaits.buckets.delete(key);
     this.#size--;
     if (--pathWaits.count > 0) return;
     schemaWaits.paths.delete(path);
@@ -203,10 +201,13 @@ export class WaitIndex {
     this.#put = put;
     // First all that are gone: another bucket may have taken the place of one since.
     for (const bucket of this.#dirty) {
-      if (isEmpty(bucket) && bucket.isStored) {
-        this.#index.delete(keyOf(bucket));
-        bucket.isStored = false;
-      }
+      if (!isEmpty(bucket) || !bucket.isStored) continue;
+      this.#index.delete(keyOf(bucket));
+      bucket.isStored = false;
+      const { schema, path, value } = bucket;
+      const buckets = this.#schemas.get(schema)?.paths.get(path)?.buckets;
+      const key = value === null ? '' : valueKey(value);
+      if (buckets?.get(key) === bucket) buckets.delete(key);
     }
     for (const bucket of this.#dirty) {
       if (isEmpty(bucket)) continue;
@@ -217,6 +218,27 @@ export class WaitIndex {
     const root = this.#index.root(put);
     this.#put = undefined;
     return root;
+  }
+
+  /**
+   * Forgets waits that have not changed since `root`, but for those of the instances that `isKept` names. They are read
+   * again when an event or a change needs them.
+   *
+   * @param get - gives every node that was put.
+   */
+  release(get: GetNode, isKept: (planId: number) => boolean): void {
+    this.#get = get;
+    this.#index.release(get, (value) => this.#decodeBucket(value));
+    for (const { paths } of this.#schemas.values()) {
+      for (const pathWaits of paths.values()) {
+        for (const [key, bucket] of pathWaits.buckets) {
+          const isChanged = !bucket.isStored || this.#dirty.has(bucket);
+          if (isChanged || bucket.many !== undefined || bucket.list.some((wait) => isKept(wait.planId))) continue;
+          pathWaits.buckets.delete(key);
+          pathWaits.hasStored = true;
+        }
+      }
+    }
   }
 
   #adopt(bucket: Bucket): void {
@@ -245,8 +267,7 @@ export class WaitIndex {
     const bucket = pathWaits.buckets.get(key);
     if (bucket !== undefined || !pathWaits.hasStored) return bucket;
     const stored = this.#index.get(waitKey(schema, pathWaits.path, value));
-    // Emptied since it was loaded, and not yet taken out of the index.
-    if (stored === undefined || isEmpty(stored)) return undefined;
+    if (stored === undefined) return undefined;
     pathWaits.buckets.set(key, stored);
     return stored;
   }
@@ -288,7 +309,7 @@ export class WaitIndex {
         return toWait(wait[0] as CborValue, wait[1] as CborValue, wait[2] as CborValue);
       });
     }
-    return { schema, path, value: value as Uint8Array | null, list, many, key: undefined, isStored: true };
+    return { schema, path, value: value as Uint8Array | null, list, many, isStored: true };
   }
 }
 
@@ -317,8 +338,7 @@ function isEmpty(bucket: Bucket): boolean {
 }
 
 function keyOf(bucket: Bucket): Uint8Array {
-  bucket.key ??= waitKey(bucket.schema, bucket.path, bucket.value);
-  return bucket.key;
+  return waitKey(bucket.schema, bucket.path, bucket.value);
 }
 
 /** Key of the wait index: `H([schema, path or null, C(value) or null])`. */

@@ -5,7 +5,6 @@ import { describe, expect, test } from 'vitest';
 import { KernelFault } from '../src/fault.ts';
 import { HashIndex } from '../src/hash-index.ts';
 import { IdIndex } from '../src/id-index.ts';
-import type { PutNode } from '../src/radix-tree.ts';
 import { type Wait, WaitIndex, waitKey } from '../src/wait-index.ts';
 import { NodeStore } from './node-store.ts';
 
@@ -26,7 +25,12 @@ const waitArb = fc.record({ schema: fc.constantFrom(...SCHEMAS), planId: fc.nat(
 const stepArb = fc.oneof(
   fc.record({ op: fc.constant('add' as const), wait: waitArb, count: fc.nat({ max: 40 }), pick: fc.nat() }),
   fc.record({ op: fc.constant('remove' as const), wait: waitArb, count: fc.nat({ max: 30 }), pick: fc.nat() }),
-  fc.record({ op: fc.constant('root' as const), wait: waitArb, count: fc.constant(0), pick: fc.nat() }),
+  fc.record({
+    op: fc.constantFrom('root' as const, 'release' as const),
+    wait: waitArb,
+    count: fc.constant(0),
+    pick: fc.nat(),
+  }),
 );
 
 /** An event as the index sees it: the value at each path. */
@@ -92,7 +96,7 @@ function schemasOf(waits: Iterable<Wait>): CborValue {
 }
 
 interface Step {
-  readonly op: 'add' | 'remove' | 'root';
+  readonly op: 'add' | 'remove' | 'root' | 'release';
   readonly wait: Omit<Wait, 'waitId' | 'stepId'>;
   readonly count: number;
   readonly pick: number;
@@ -103,11 +107,13 @@ function run(
   live: Map<number, Wait>,
   nextId: number,
   steps: readonly Step[],
-  put: PutNode = sha256,
+  store = new NodeStore(),
 ): number {
   let next = nextId;
   for (const { op, wait, count, pick } of steps) {
-    if (op === 'root') index.root(put);
+    if (op === 'root') index.root(store.put);
+    // Whatever has changed since, and whichever instances stay.
+    if (op === 'release') index.release(store.get, (planId) => planId % 3 === pick % 3);
     for (let i = 0; op === 'add' && i < count; i++) {
       const added: Wait = { ...wait, waitId: next++, stepId: `step ${i}` };
       index.add(added);
@@ -155,7 +161,7 @@ describe('WaitIndex (kernel.md §6.5, journal.md §6.1 "Wait index")', () => {
           expect(toHex(index.root(sha256))).toBe(rootOf(live.values()));
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 100 },
     );
   });
 
@@ -170,14 +176,14 @@ describe('WaitIndex (kernel.md §6.5, journal.md §6.1 "Wait index")', () => {
           const store = new NodeStore();
           const index = new WaitIndex();
           const live = new Map<number, Wait>();
-          const next = run(index, live, 0, before, store.put);
+          const next = run(index, live, 0, before, store);
           const root = index.root(store.put);
           const loaded = WaitIndex.load(root, store.get, lazily ? index.schemas() : undefined);
           expect(loaded.schemas()).toEqual(index.schemas());
           expect(loaded.size).toBe(index.size);
           expect(loaded.root(() => expect.unreachable('nothing has changed'))).toEqual(root);
 
-          run(loaded, live, next, after, store.put);
+          run(loaded, live, next, after, store);
           for (const { schema, values } of events) {
             expect(loaded.candidates(schema, at(values))).toEqual(
               candidatesOf(live.values(), schema, values).map((id) => live.get(id)),
