@@ -374,6 +374,8 @@ export const INBOX_CASES: readonly StoreCase[] = [
           // What is read is consumed at once: nothing may appear behind the cursor of a commit either.
           if (items.length > 0) await world.commit({ inboxCursor: cursor });
           else if (isLast) return;
+          // An engine that reads without leaving its thread must not keep the producers from their answers.
+          else await new Promise((resolve) => setTimeout(resolve, 0));
         }
       };
       await Promise.all([reader(), ...Array.from({ length: PRODUCERS }, (_, p) => producer(p))]);
