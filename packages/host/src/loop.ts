@@ -63,6 +63,11 @@ export interface LoopParts {
 const RECEIPTS_PER_OTHER = 64;
 /** With the writer idle, a group this large is committed although more is waiting, so that both sides work. */
 const EARLY_COMMIT = 32;
+/**
+ * So is half of a burst: while it is being made durable the other half is applied, and from then on the two take turns.
+ * Applying less than this takes no longer than the sync that a commit of its own would cost.
+ */
+const HALF_MIN = 4;
 const TURN_NS = 8_000_000n;
 
 /** A timer offer as an input. */
@@ -190,7 +195,7 @@ export class Loop {
         (fsync === 'always' && (this.#flight !== undefined || this.#open.batches.length > 0))
       )
         break;
-      if (!this.#hasInput()) break;
+      if (this.#waiting === 0) break;
       if (!lease.mayApply()) {
         // The next renewal schedules a turn, or ends the loop.
         this.#parts.log.warn('the lease is short; nothing is applied until it is renewed');
@@ -199,7 +204,7 @@ export class Loop {
       const input = this.#next();
       if (input === undefined) break;
       this.#apply(input);
-      if (this.#flight === undefined && this.#open.batches.length >= EARLY_COMMIT) this.#commit();
+      if (this.#flight === undefined && this.#isWorthCommitting()) this.#commit();
       if (n % 16 === 0 && clock.monoNs() > endNs) {
         // Commit answers and sockets get their turn.
         this.#isScheduled = true;
@@ -213,6 +218,15 @@ export class Loop {
     }
     if (this.#takesNew) this.#armTimer();
     this.#wakeIdle();
+  }
+
+  /** Although more is waiting. */
+  #isWorthCommitting(): boolean {
+    const applied = this.#open.batches.length;
+    if (applied >= EARLY_COMMIT) return true;
+    if (applied < HALF_MIN) return false;
+    const waiting = this.#waiting;
+    return waiting >= HALF_MIN && applied >= waiting;
   }
 
   #apply(input: LoopInput): void {
@@ -250,14 +264,15 @@ export class Loop {
 
   // Choosing the next input
 
-  #hasInput(): boolean {
+  /** Inputs that could be applied now. */
+  get #waiting(): number {
     return (
-      this.#again.length > 0 ||
-      this.#receipts.length > 0 ||
-      this.#unsigned.length > 0 ||
-      this.#requests.length > 0 ||
-      this.#dueTimers.length > 0 ||
-      (this.#takesNew && this.#parts.inbox.length > 0)
+      this.#again.length +
+      this.#receipts.length +
+      this.#unsigned.length +
+      this.#requests.length +
+      this.#dueTimers.length +
+      (this.#takesNew ? this.#parts.inbox.length : 0)
     );
   }
 
@@ -597,7 +612,7 @@ export class Loop {
   /** Nothing is applied, being committed, or waiting in this process. */
   get isIdle(): boolean {
     return (
-      this.#flight === undefined && this.#open.entries.length === 0 && this.#quiet.length === 0 && !this.#hasInput()
+      this.#flight === undefined && this.#open.entries.length === 0 && this.#quiet.length === 0 && this.#waiting === 0
     );
   }
 

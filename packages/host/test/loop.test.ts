@@ -72,6 +72,22 @@ describe('group commit (L2, D4)', () => {
     await world.close({ graceMs: 0 });
   });
 
+  test('of a burst that finds the writer idle one half is committed while the other is applied; a small one goes as a whole', async () => {
+    const bench = await Bench.create();
+    const { world, connection } = await bench.openCuttable({ adapters: [fakeAdapter(() => new Promise(() => {}))] });
+    for (const [count, groups] of [
+      [10, [5, 5]],
+      [9, [5, 4]],
+      [7, [7]],
+      [40, [20, 20]],
+    ] as const) {
+      connection.commits.length = 0;
+      await Promise.all(Array.from({ length: count }, (_, i) => world.startPlan(start(`${count}/${i}`))));
+      expect(connection.commits.map((c) => c.batches)).toEqual(groups);
+    }
+    await world.close();
+  });
+
   test('`journal.fsync: always` commits each batch by itself', async () => {
     const bench = await Bench.create();
     const config = hostConfig((c) => ({ journal: { ...c.journal, fsync: 'always' } }));
