@@ -1,16 +1,12 @@
 import type { Batch, BatchIndex, CommitOptions, Head, StoredObject } from '@worldline/ports';
 
 /**
- * A commit on its way to the writer thread: all bytes in one buffer that is handed over, not copied again, and all
- * numbers in another. Cloning the objects as they are would cost the host's loop several times as much.
+ * A commit on its way to the writer thread: bytes in one buffer, which is handed over and not copied again. Cloning the
+ * objects as they are would cost the host's loop several times as much. The bytes stay inside this process and have no
+ * version.
  */
-export interface CommitMessage {
-  readonly worldId: string;
-  readonly epoch: number;
-  readonly heap: Uint8Array<ArrayBuffer>;
-  readonly numbers: Float64Array<ArrayBuffer>;
-  readonly texts: readonly string[];
-}
+
+export type CommitMessage = Uint8Array<ArrayBuffer>;
 
 export interface CommitArguments {
   readonly worldId: string;
@@ -20,183 +16,264 @@ export interface CommitArguments {
   readonly options: CommitOptions;
 }
 
-/** Absent bytes; a length is never negative. */
-const ABSENT = -1;
+/** The message, in a buffer of its own. */
+export function packCommit(given: CommitArguments): CommitMessage {
+  const bytes = new Uint8Array(commitBytesMax(given));
+  return bytes.subarray(0, writeCommit(given, bytes));
+}
 
-export function packCommit({ worldId, epoch, expected, batches, options }: CommitArguments): CommitMessage {
-  const pack = new Pack();
-  pack.number(expected.height);
-  pack.bytes(expected.chain);
-  pack.list(options.objects ?? [], ({ hash, bytes }) => {
-    pack.bytes(hash);
-    pack.bytes(bytes);
-  });
-  pack.bytes(options.claim?.token);
-  if (options.claim !== undefined) pack.text(options.claim.executor);
-  pack.list(batches, (batch) => {
-    pack.number(batch.firstSeq);
-    pack.number(batch.lastSeq);
-    pack.bytes(batch.chain);
-    pack.bytes(batch.body);
-    pack.bytes(batch.inboxCursor);
-    pack.number(batch.internalPending ? 1 : 0);
-    pack.list(batch.emitted, (row) => {
-      pack.number(row.emissionSeq);
-      pack.bytes(row.intentHash);
-      pack.text(row.kind);
-      pack.bytes(row.request);
-    });
-    pack.list(batch.timers, (row) => {
-      pack.number(row.emissionSeq);
-      pack.bytes(row.intentHash);
-      pack.ns(row.dueWallNs);
-    });
-    pack.list(batch.settled, (seq) => pack.number(seq));
-    pack.list(batch.released, (row) => {
-      pack.number(row.emissionSeq);
-      pack.bytes(row.token);
-      pack.number(row.dedupeKey === undefined ? 0 : 1);
-      if (row.dedupeKey !== undefined) pack.text(row.dedupeKey);
-    });
+/** At most as many bytes `writeCommit` needs. */
+export function commitBytesMax({ worldId, expected, batches, options }: CommitArguments): number {
+  let size = FIXED_BYTES + textBytesMax(worldId) + expected.chain.length;
+  for (const { hash, bytes } of options.objects ?? []) size += 8 + hash.length + bytes.length;
+  if (options.claim !== undefined) size += options.claim.token.length + textBytesMax(options.claim.executor);
+  for (const batch of batches) {
+    size += BATCH_BYTES + batch.chain.length + batch.body.length + (batch.inboxCursor?.length ?? 0);
+    for (const row of batch.emitted)
+      size += ROW_BYTES + row.intentHash.length + textBytesMax(row.kind) + row.request.length;
+    for (const row of batch.timers) size += ROW_BYTES + row.intentHash.length;
+    size += 8 * batch.settled.length;
+    for (const row of batch.released)
+      size += ROW_BYTES + (row.token?.length ?? 0) + (row.dedupeKey === undefined ? 0 : textBytesMax(row.dedupeKey));
     const { index } = batch;
-    pack.number(index === undefined ? 0 : 1);
-    if (index === undefined) return;
-    for (const place of [index.snapshot, index.baseline]) {
-      pack.bytes(place?.ref);
-      pack.number(place?.height ?? 0);
-    }
-    pack.bytes(index.configHash);
-    pack.number(index.activate === true ? 1 : 0);
-  });
-  return { worldId, epoch, ...pack.finish() };
+    if (index === undefined) continue;
+    for (const bytes of [index.snapshot?.ref, index.baseline?.ref, index.configHash]) size += bytes?.length ?? 0;
+  }
+  return size;
 }
 
-export function unpackCommit(message: CommitMessage): CommitArguments {
-  const unpack = new Unpack(message);
-  const expected = { height: unpack.number(), chain: unpack.bytes() };
-  const objects = unpack.list((): StoredObject => ({ hash: unpack.bytes(), bytes: unpack.bytes() }));
-  const token = unpack.optionalBytes();
-  const claim = token && { token, executor: unpack.text() };
-  const batches = unpack.list(
-    (): Batch => ({
-      firstSeq: unpack.number(),
-      lastSeq: unpack.number(),
-      chain: unpack.bytes(),
-      body: unpack.bytes(),
-      inboxCursor: unpack.optionalBytes(),
-      internalPending: unpack.number() === 1,
-      emitted: unpack.list(() => ({
-        emissionSeq: unpack.number(),
-        intentHash: unpack.bytes(),
-        kind: unpack.text(),
-        request: unpack.bytes(),
-      })),
-      timers: unpack.list(() => ({ emissionSeq: unpack.number(), intentHash: unpack.bytes(), dueWallNs: unpack.ns() })),
-      settled: unpack.list(() => unpack.number()),
-      released: unpack.list(() => ({
-        emissionSeq: unpack.number(),
-        token: unpack.optionalBytes(),
-        dedupeKey: unpack.number() === 1 ? unpack.text() : undefined,
-      })),
-      index: unpack.number() === 1 ? unpackIndex(unpack) : undefined,
-    }),
-  );
-  return { worldId: message.worldId, epoch: message.epoch, expected, batches, options: { objects, claim } };
+/** Numbers, lengths and flags of a whole message, of one batch with its index, of one row: no more than these. */
+const FIXED_BYTES = 64;
+const BATCH_BYTES = 96;
+const ROW_BYTES = 32;
+
+function textBytesMax(text: string): number {
+  return 4 + 3 * text.length;
 }
 
-function unpackIndex(unpack: Unpack): BatchIndex {
+/** @returns how many bytes of `target` it took. */
+export function writeCommit(
+  { worldId, epoch, expected, batches, options }: CommitArguments,
+  target: Uint8Array,
+): number {
+  const writer = new MessageWriter(target);
+  writer.text(worldId);
+  writer.number(epoch);
+  writer.number(expected.height);
+  writer.bytes(expected.chain);
+  const objects = options.objects ?? [];
+  writer.count(objects.length);
+  for (const { hash, bytes } of objects) {
+    writer.bytes(hash);
+    writer.bytes(bytes);
+  }
+  writer.optionalBytes(options.claim?.token);
+  if (options.claim !== undefined) writer.text(options.claim.executor);
+  writer.count(batches.length);
+  for (const batch of batches) writeBatch(writer, batch);
+  return writer.at;
+}
+
+function writeBatch(writer: MessageWriter, batch: Batch): void {
+  writer.number(batch.firstSeq);
+  writer.number(batch.lastSeq);
+  writer.bytes(batch.chain);
+  writer.bytes(batch.body);
+  writer.optionalBytes(batch.inboxCursor);
+  writer.count(batch.internalPending ? 1 : 0);
+  writer.count(batch.emitted.length);
+  for (const row of batch.emitted) {
+    writer.number(row.emissionSeq);
+    writer.bytes(row.intentHash);
+    writer.text(row.kind);
+    writer.bytes(row.request);
+  }
+  writer.count(batch.timers.length);
+  for (const row of batch.timers) {
+    writer.number(row.emissionSeq);
+    writer.bytes(row.intentHash);
+    writer.ns(row.dueWallNs);
+  }
+  writer.count(batch.settled.length);
+  for (const seq of batch.settled) writer.number(seq);
+  writer.count(batch.released.length);
+  for (const row of batch.released) {
+    writer.number(row.emissionSeq);
+    writer.optionalBytes(row.token);
+    writer.count(row.dedupeKey === undefined ? 0 : 1);
+    if (row.dedupeKey !== undefined) writer.text(row.dedupeKey);
+  }
+  const { index } = batch;
+  writer.count(index === undefined ? 0 : 1);
+  if (index === undefined) return;
+  for (const place of [index.snapshot, index.baseline]) {
+    writer.optionalBytes(place?.ref);
+    writer.number(place?.height ?? 0);
+  }
+  writer.optionalBytes(index.configHash);
+  writer.count(index.activate === true ? 1 : 0);
+}
+
+/** All bytes in the result are views of `bytes`. */
+export function unpackCommit(bytes: Uint8Array): CommitArguments {
+  const reader = new MessageReader(bytes);
+  const worldId = reader.text();
+  const epoch = reader.number();
+  const expected = { height: reader.number(), chain: reader.bytes() };
+  const objects = reader.list((): StoredObject => ({ hash: reader.bytes(), bytes: reader.bytes() }));
+  const token = reader.optionalBytes();
+  const claim = token && { token, executor: reader.text() };
+  const batches = reader.list(() => readBatch(reader));
+  return { worldId, epoch, expected, batches, options: { objects, claim } };
+}
+
+function readBatch(reader: MessageReader): Batch {
+  return {
+    firstSeq: reader.number(),
+    lastSeq: reader.number(),
+    chain: reader.bytes(),
+    body: reader.bytes(),
+    inboxCursor: reader.optionalBytes(),
+    internalPending: reader.count() === 1,
+    emitted: reader.list(() => ({
+      emissionSeq: reader.number(),
+      intentHash: reader.bytes(),
+      kind: reader.text(),
+      request: reader.bytes(),
+    })),
+    timers: reader.list(() => ({ emissionSeq: reader.number(), intentHash: reader.bytes(), dueWallNs: reader.ns() })),
+    settled: reader.list(() => reader.number()),
+    released: reader.list(() => ({
+      emissionSeq: reader.number(),
+      token: reader.optionalBytes(),
+      dedupeKey: reader.count() === 1 ? reader.text() : undefined,
+    })),
+    index: reader.count() === 1 ? readIndex(reader) : undefined,
+  };
+}
+
+function readIndex(reader: MessageReader): BatchIndex {
   const place = () => {
-    const ref = unpack.optionalBytes();
-    const height = unpack.number();
+    const ref = reader.optionalBytes();
+    const height = reader.number();
     return ref && { height, ref };
   };
   return {
     snapshot: place(),
     baseline: place(),
-    configHash: unpack.optionalBytes(),
-    activate: unpack.number() === 1 ? true : undefined,
+    configHash: reader.optionalBytes(),
+    activate: reader.count() === 1 ? true : undefined,
   };
 }
 
-class Pack {
-  readonly #numbers: number[] = [];
-  readonly #texts: string[] = [];
-  readonly #parts: Uint8Array[] = [];
-  #size = 0;
+/** Length of absent bytes. */
+const ABSENT = 0xffff_ffff;
+const NS_PER_S = 1_000_000_000n;
 
-  number(value: number): void {
-    this.#numbers.push(value);
+class MessageWriter {
+  readonly #target: Uint8Array;
+  readonly #view: DataView;
+  at = 0;
+
+  constructor(target: Uint8Array) {
+    this.#target = target;
+    this.#view = new DataView(target.buffer, target.byteOffset, target.byteLength);
   }
 
-  /** A bigint as two exact numbers. */
+  /** A count, a length or a flag. */
+  count(value: number): void {
+    this.#view.setUint32(this.at, value, true);
+    this.at += 4;
+  }
+
+  number(value: number): void {
+    this.#view.setFloat64(this.at, value, true);
+    this.at += 8;
+  }
+
+  /** As two exact numbers: an instant may lie beyond 64 bits. */
   ns(value: bigint): void {
-    this.#numbers.push(Number(value / 1_000_000_000n), Number(value % 1_000_000_000n));
+    this.number(Number(value / NS_PER_S));
+    this.count(Number(value % NS_PER_S));
+  }
+
+  bytes(value: Uint8Array): void {
+    this.count(value.length);
+    this.#target.set(value, this.at);
+    this.at += value.length;
+  }
+
+  optionalBytes(value: Uint8Array | undefined): void {
+    if (value === undefined) this.count(ABSENT);
+    else this.bytes(value);
   }
 
   text(value: string): void {
-    this.#texts.push(value);
-  }
-
-  bytes(value: Uint8Array | undefined): void {
-    this.#numbers.push(value?.length ?? ABSENT);
-    if (value === undefined) return;
-    this.#parts.push(value);
-    this.#size += value.length;
-  }
-
-  list<T>(values: readonly T[], each: (value: T) => void): void {
-    this.#numbers.push(values.length);
-    for (const value of values) each(value);
-  }
-
-  finish(): Pick<CommitMessage, 'heap' | 'numbers' | 'texts'> {
-    const heap = new Uint8Array(this.#size);
-    let at = 0;
-    for (const part of this.#parts) {
-      heap.set(part, at);
-      at += part.length;
+    const start = this.at + 4;
+    for (let i = 0; i < value.length; i++) {
+      const unit = value.charCodeAt(i);
+      if (unit >= 0x80) {
+        this.bytes(Buffer.from(value, 'utf8'));
+        return;
+      }
+      this.#target[start + i] = unit;
     }
-    return { heap, numbers: Float64Array.from(this.#numbers), texts: this.#texts };
+    this.count(value.length);
+    this.at += value.length;
   }
 }
 
-/** Reads back in the order of writing. Bytes are views of the heap. */
-class Unpack {
-  readonly #message: CommitMessage;
-  #number = 0;
-  #text = 0;
-  #byte = 0;
+/** Reads back in the order of writing. */
+class MessageReader {
+  readonly #source: Uint8Array;
+  readonly #view: DataView;
+  readonly #buffer: Buffer;
+  #at = 0;
 
-  constructor(message: CommitMessage) {
-    this.#message = message;
+  constructor(source: Uint8Array) {
+    this.#source = source;
+    this.#view = new DataView(source.buffer, source.byteOffset, source.byteLength);
+    this.#buffer = Buffer.from(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength);
+  }
+
+  count(): number {
+    this.#at += 4;
+    return this.#view.getUint32(this.#at - 4, true);
   }
 
   number(): number {
-    return this.#message.numbers[this.#number++]!;
+    this.#at += 8;
+    return this.#view.getFloat64(this.#at - 8, true);
   }
 
   ns(): bigint {
     const seconds = BigInt(this.number());
-    return seconds * 1_000_000_000n + BigInt(this.number());
-  }
-
-  text(): string {
-    return this.#message.texts[this.#text++]!;
+    return seconds * NS_PER_S + BigInt(this.count());
   }
 
   bytes(): Uint8Array {
-    const length = this.number();
-    this.#byte += length;
-    return this.#message.heap.subarray(this.#byte - length, this.#byte);
+    return this.#take(this.count());
   }
 
   optionalBytes(): Uint8Array | undefined {
-    if (this.#message.numbers[this.#number] !== ABSENT) return this.bytes();
-    this.#number++;
-    return undefined;
+    const length = this.count();
+    return length === ABSENT ? undefined : this.#take(length);
+  }
+
+  #take(length: number): Uint8Array {
+    this.#at += length;
+    return this.#source.subarray(this.#at - length, this.#at);
+  }
+
+  text(): string {
+    const length = this.count();
+    this.#at += length;
+    return this.#buffer.toString('utf8', this.#at - length, this.#at);
   }
 
   list<T>(each: () => T): T[] {
-    return Array.from({ length: this.number() }, each);
+    const values: T[] = [];
+    for (let left = this.count(); left > 0; left--) values.push(each());
+    return values;
   }
 }

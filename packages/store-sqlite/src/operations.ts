@@ -38,6 +38,8 @@ export const OPERATIONS = {
 };
 
 export type OperationName = keyof typeof OPERATIONS;
+/** Every operation whose arguments go to the writer thread as they are. */
+export type PostedOperation = Exclude<OperationName, 'commit'>;
 
 export type OperationArguments<K extends OperationName> = (typeof OPERATIONS)[K] extends (
   tx: Tx,

@@ -1,12 +1,11 @@
 import { FailureError, type Result } from '@worldline/canon';
 import type { Batch, Clock, FailpointModule, Store, StoredObject, Unavailable } from '@worldline/ports';
-import { packCommit } from './commit-message.ts';
 import { openForReading } from './connection.ts';
 import { follow } from './follow.ts';
 import { Hints } from './hints.ts';
 import { seqNumber } from './inbox-seq.ts';
 import { sha256 } from './object-file.ts';
-import type { OperationArguments, OperationName } from './operations.ts';
+import type { OperationArguments, PostedOperation } from './operations.ts';
 import { Reader } from './reader.ts';
 import { damageFailure, isDamage, isOutage } from './sql.ts';
 import type { WriteLimits } from './write-tx.ts';
@@ -81,11 +80,9 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
     return answer;
   };
 
-  const call = <K extends OperationName>(operation: K, ...args: OperationArguments<K>): Promise<CallAnswer<K>> =>
-    writer === undefined
-      ? Promise.resolve({ done: false, isUnknown: false, message: 'the store is open for reading only' })
-      : writer.call(operation, ...args);
-  const write = async <K extends OperationName>(operation: K, ...args: OperationArguments<K>) => {
+  const call = <K extends PostedOperation>(operation: K, ...args: OperationArguments<K>): Promise<CallAnswer<K>> =>
+    writer === undefined ? Promise.resolve(READ_ONLY) : writer.call(operation, ...args);
+  const write = async <K extends PostedOperation>(operation: K, ...args: OperationArguments<K>) => {
     const result = await call(operation, ...args);
     // Only commits have an answer for "perhaps"; every other operation is safe to repeat, which is what a caller does
     // with this one.
@@ -157,7 +154,7 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
     },
     async commit(worldId, epoch, expected, batches, options = {}) {
       checkBatches(batches);
-      const result = await call('commit', packCommit({ worldId, epoch, expected, batches, options }));
+      const result = await (writer?.commit({ worldId, epoch, expected, batches, options }) ?? READ_ONLY);
       if (result.done) {
         if (result.answer.answer === 'ok' && batches.length > 0) hints.tell(worldId);
         return result.answer;
@@ -236,6 +233,8 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
 }
 
 const DAY_MS = 86_400_000;
+
+const READ_ONLY = { done: false, isUnknown: false, message: 'the store is open for reading only' } as const;
 
 function unavailable(message: string): Unavailable {
   return { answer: 'unavailable', message };

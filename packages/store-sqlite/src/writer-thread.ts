@@ -1,8 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import { type Failure, FailureError, type Result } from '@worldline/canon';
-import type { CommitMessage } from './commit-message.ts';
-import type { OperationAnswer, OperationArguments, OperationName } from './operations.ts';
+import { type CommitArguments, packCommit } from './commit-message.ts';
+import type { OperationAnswer, OperationArguments, OperationName, PostedOperation } from './operations.ts';
 import type { Reply, Request, WriterMessage, WriterStart } from './protocol.ts';
+import { ShortWait } from './short-wait.ts';
 import { damageFailure } from './sql.ts';
 
 export type CallAnswer<K extends OperationName> =
@@ -13,6 +14,9 @@ interface Waiting {
   readonly settle: (reply: Reply) => void;
 }
 
+/** An answer takes about one sync of the disk; a slow one is worth no waiting. */
+const AWAKE_MS = 1;
+
 /** The calling side of the writer thread. The thread keeps the process alive only while it owes an answer. */
 export class WriterThread {
   readonly #worker: Worker;
@@ -20,6 +24,9 @@ export class WriterThread {
   readonly #exited: Promise<void>;
   readonly #clockNs: (() => bigint) | undefined;
   #lastId = 0;
+  readonly #answer = new ShortWait(AWAKE_MS);
+  #askedMs = 0;
+  #isAwake = false;
   /** Why nothing more can be written. */
   #ended: string | undefined;
 
@@ -42,6 +49,7 @@ export class WriterThread {
         this.#waiting.delete(reply.id);
         waiting?.settle(reply);
       }
+      this.#answer.took(performance.now() - this.#askedMs);
       // The end of a closing thread is waited for.
       if (this.#waiting.size === 0 && this.#ended === undefined) worker.unref();
     });
@@ -72,10 +80,24 @@ export class WriterThread {
   }
 
   /** @throws FailureError `journal.corrupt`; an error with the writer's message when the arguments are a bug of the caller. */
-  call<K extends OperationName>(operation: K, ...args: OperationArguments<K>): Promise<CallAnswer<K>> {
+  call<K extends PostedOperation>(operation: K, ...args: OperationArguments<K>): Promise<CallAnswer<K>> {
+    return this.#ask<K>(operation, args, NOTHING);
+  }
+
+  /** @throws as `call`. */
+  commit(given: CommitArguments): Promise<CallAnswer<'commit'>> {
+    const message = packCommit(given);
+    return this.#ask<'commit'>('commit', [message], [message.buffer]);
+  }
+
+  #ask<K extends OperationName>(
+    operation: K,
+    args: readonly unknown[],
+    transfer: readonly ArrayBuffer[],
+  ): Promise<CallAnswer<K>> {
     if (this.#ended !== undefined) return Promise.resolve({ done: false, isUnknown: false, message: this.#ended });
     return new Promise((resolve, reject) => {
-      this.#post(operation, args, (reply) => {
+      this.#post({ operation, args }, transfer, (reply) => {
         if ('answer' in reply) resolve({ done: true, answer: reply.answer as OperationAnswer<K> });
         else if ('bug' in reply) reject(new TypeError(reply.bug));
         else if ('corrupt' in reply) reject(new FailureError(damageFailure(new Error(reply.corrupt))));
@@ -88,19 +110,33 @@ export class WriterThread {
   /** Everything asked for so far is finished first. */
   async close(): Promise<void> {
     if (this.#ended === undefined) {
-      this.#post('close', [], () => undefined);
+      this.#post({ operation: 'close', args: [] }, NOTHING, () => undefined);
       this.#ended = 'the store is closed';
     }
     this.#worker.ref();
     await this.#exited;
   }
 
-  #post(operation: Request['operation'], args: readonly unknown[], settle: (reply: Reply) => void): void {
-    const request: Request = { id: ++this.#lastId, operation, args, nowNs: this.#clockNs?.() };
+  #post(
+    asked: Pick<Request, 'operation' | 'args'>,
+    transfer: readonly ArrayBuffer[],
+    settle: (reply: Reply) => void,
+  ): void {
+    const request: Request = { id: ++this.#lastId, ...asked, nowNs: this.#clockNs?.() };
     if (this.#waiting.size === 0) this.#worker.ref();
     this.#waiting.set(request.id, { settle });
-    this.#worker.postMessage(request, handedOver(args));
+    this.#worker.postMessage(request, transfer);
+    this.#askedMs = performance.now();
+    if (this.#isAwake || this.#answer.awakeMs === 0) return;
+    this.#isAwake = true;
+    setImmediate(this.#stayAwake);
   }
+
+  /** Turns the event loop without rest: everything else in it goes on. */
+  readonly #stayAwake = (): void => {
+    this.#isAwake = this.#waiting.size > 0 && performance.now() - this.#askedMs < this.#answer.awakeMs;
+    if (this.#isAwake) setImmediate(this.#stayAwake);
+  };
 
   #end(message: string): void {
     this.#ended ??= message;
@@ -109,10 +145,4 @@ export class WriterThread {
   }
 }
 
-/** Buffers made for the message alone need no copy. */
-function handedOver(args: readonly unknown[]): ArrayBuffer[] {
-  const first = args[0];
-  if (typeof first !== 'object' || first === null || !('heap' in first)) return [];
-  const { heap, numbers } = first as CommitMessage;
-  return [heap.buffer, numbers.buffer];
-}
+const NOTHING: readonly never[] = [];
