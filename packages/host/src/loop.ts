@@ -64,8 +64,8 @@ const RECEIPTS_PER_OTHER = 64;
 /** With the writer idle, a group this large is committed although more is waiting, so that both sides work. */
 const EARLY_COMMIT = 32;
 /**
- * So is half of a burst: while it is being made durable the other half is applied, and from then on the two take turns.
- * Applying less than this takes no longer than the sync that a commit of its own would cost.
+ * So is half of a burst, where applying all of it takes longer than a commit: while one half is being made durable the
+ * other is applied, and from then on the two take turns. On a slow disk a commit more would cost more than that saves.
  */
 const HALF_MIN = 4;
 const TURN_NS = 8_000_000n;
@@ -101,7 +101,12 @@ export class Loop {
   readonly #quiet: (() => void)[] = [];
   #durable: Head;
   #open = new OpenGroup();
+  /** When the first input of the open group was taken. */
+  #openedNs = 0n;
   #flight: OpenGroup | undefined;
+  #sentNs = 0n;
+  /** What a commit takes these days. */
+  #commitNs = 0;
   #isScheduled = false;
   #isPaused = false;
   #isStopped = false;
@@ -226,10 +231,12 @@ export class Loop {
     if (applied >= EARLY_COMMIT) return true;
     if (applied < HALF_MIN) return false;
     const waiting = this.#waiting;
-    return waiting >= HALF_MIN && applied >= waiting;
+    if (waiting < HALF_MIN || applied < waiting) return false;
+    return 2 * Number(this.#parts.clock.monoNs() - this.#openedNs) >= this.#commitNs;
   }
 
   #apply(input: LoopInput): void {
+    if (this.#open.entries.length === 0) this.#openedNs = this.#parts.clock.monoNs();
     const applied = this.#kernel.apply(input.ingress, this.#parts.stamper.sample());
     this.#open.add(input, input.row === undefined ? applied : this.#releasing(input.row, applied));
     this.#parts.failpoints?.reach('loop.applied', input.ingress.kind);
@@ -427,6 +434,7 @@ export class Loop {
     const group = this.#open;
     this.#open = new OpenGroup();
     this.#flight = group;
+    this.#sentNs = this.#parts.clock.monoNs();
     const { store, worldId, lease, claim } = this.#parts;
     const answer = store.commit(worldId, lease.epoch, this.#durable, group.batches, { objects: group.objects, claim });
     answer.then(
@@ -464,6 +472,7 @@ export class Loop {
       for (const { input } of group.entries) this.#parts.failpoints.reach('loop.committed', input.ingress.kind);
     }
     const last = group.batches.at(-1)!;
+    this.#commitNs += (Number(this.#parts.clock.monoNs() - this.#sentNs) - this.#commitNs) / 8;
     this.#kernel.accept(group.batches.length);
     this.#durable = { height: last.lastSeq + 1, chain: last.chain };
     this.#flight = undefined;

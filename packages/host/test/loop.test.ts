@@ -88,6 +88,17 @@ describe('group commit (L2, D4)', () => {
     await world.close();
   });
 
+  test('where a commit takes longer than applying the burst, it goes as one group', async () => {
+    const bench = await Bench.create();
+    const { world, connection } = await bench.openCuttable({ adapters: [fakeAdapter(() => new Promise(() => {}))] });
+    connection.beforeCommit = async () => bench.clock.advance(20_000_000n);
+    await world.startPlan(start('slow'));
+    connection.commits.length = 0;
+    await Promise.all(Array.from({ length: 10 }, (_, i) => world.startPlan(start(`${i}`))));
+    expect(connection.commits.map((c) => c.batches)).toEqual([10]);
+    await world.close();
+  });
+
   test('`journal.fsync: always` commits each batch by itself', async () => {
     const bench = await Bench.create();
     const config = hostConfig((c) => ({ journal: { ...c.journal, fsync: 'always' } }));
