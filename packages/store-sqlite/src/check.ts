@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { type Failure, FailureError, fail, ok, type Result } from '@worldline/canon';
 import { databasePath, openForReading } from './connection.ts';
-import { isOutage } from './sql.ts';
+import { isDamage, isOutage } from './sql.ts';
 
 /** What a look at the file itself finds. */
 export interface StoreCheck {
@@ -33,7 +33,7 @@ export function checkSqliteStore(dir: string): Result<StoreCheck, Failure> {
         .filter((text) => text !== 'ok');
     } catch (error) {
       // A page that cannot even be read ends the check.
-      if (!isOutage(error)) throw error;
+      if (!isDamage(error) && !isOutage(error)) throw error;
       problems = [error.message];
     } finally {
       sql.db.close();

@@ -1,3 +1,4 @@
+import { FailureError } from '@worldline/canon';
 import { CommandError } from '../failure.ts';
 
 /** What `worldline doctor` found out about one thing. */
@@ -37,7 +38,7 @@ export class Report {
     try {
       return await run();
     } catch (error) {
-      if (error instanceof CommandError) {
+      if (error instanceof CommandError || error instanceof FailureError) {
         const { code, message, hint } = error.failure;
         this.problem(check, code, message, hint);
       } else {
