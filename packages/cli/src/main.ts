@@ -75,6 +75,15 @@ function asFailure(error: unknown, interrupted: AbortSignal): CommandFailure | u
   if (error instanceof CommandError) return error.failure;
   // What a store says by rejecting: it is out of reach, or damaged.
   if (error instanceof FailureError) return error.failure;
+  // A state is read piece by piece: a damaged piece may be met in the middle of a command. Known by its name, so that
+  // a command which needs no kernel loads none.
+  if (error instanceof Error && error.name === 'KernelFault') {
+    return {
+      code: 'code' in error && error.code === 'object.missing' ? 'snapshot.incomplete' : 'journal.corrupt',
+      message: error.message,
+      hint: 'restore the store from a copy; "worldline journal verify" tells what it lacks',
+    };
+  }
   if (interrupted.aborted) return { code: 'interrupted', message: 'interrupted' };
   // What the system refuses is the caller's to mend; a stack would only hide which file it was.
   if (error instanceof Error && 'syscall' in error && 'code' in error) {

@@ -74,7 +74,7 @@ export {
   preparePlanStart,
   type WorldView,
 } from './requests.ts';
-export { objectSource, restoreKernel } from './restore.ts';
+export { objectSource, readFailure, restoreKernel } from './restore.ts';
 export { Redactor, SecretResolver, type SecretSources } from './secrets.ts';
 export { type SettledEffect, settledEffects } from './settled-effect.ts';
 export { SIGNING_GROUP_MAX, type SignedReceipt, signReceipts, type UnsignedReceipt } from './signer.ts';

@@ -29,7 +29,7 @@ import { Loop, lockedFailure } from './loop.ts';
 import { useNativeSha256 } from './native-hash.ts';
 import { pinnedCatalog } from './pinned-catalog.ts';
 import { AdapterRegistry } from './registry.ts';
-import { isCorruption, restoreKernel } from './restore.ts';
+import { isCorruption, readFailure, restoreKernel } from './restore.ts';
 import { Redactor, SecretResolver } from './secrets.ts';
 import { Stamper } from './stamps.ts';
 import { TimerIndex } from './timers.ts';
@@ -149,6 +149,8 @@ export async function openWorld(options: OpenWorldOptions): Promise<Answer<World
     const kernel = restored.value;
     return await run({ ...options, log }, { kernel, lease, registry: registry.value, redactor, row }, give);
   } catch (error) {
+    const unread = readFailure(error);
+    if (unread !== undefined) return await give(unread);
     if (error instanceof FailureError) return await give(asFailure(error));
     await lease.release().catch(() => undefined);
     throw error;
@@ -422,7 +424,7 @@ async function reload(
     const now = { nowNs: clock.wallNs(), logicalNowNs: kernel.logicalNowNs };
     return (await reconcile(store, worldId, lease.epoch, kernel, now)) ?? kernel;
   } catch (error) {
-    return asFailure(error);
+    return readFailure(error) ?? asFailure(error);
   }
 }
 

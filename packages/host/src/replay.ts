@@ -3,7 +3,7 @@ import { type Kernel, type ReplayedBatch, Restoration } from '@worldline/kernel'
 import type { Store, StoredBatch } from '@worldline/ports';
 import { type Answer, type HostFailure, refuse } from './failure.ts';
 import { useNativeSha256 } from './native-hash.ts';
-import { feedBatches, objectSource } from './restore.ts';
+import { feedBatches, objectSource, readFailure } from './restore.ts';
 
 export interface ReplayOptions {
   readonly store: Store;
@@ -84,12 +84,14 @@ export async function replayVerify(options: ReplayOptions): Promise<Answer<Repla
   const replayed = restoration.end();
   if (!replayed.ok) return fromFailure(replayed.failure, progress);
 
-  const differences: ReplayDifference[] = [];
   const kernel = replayed.value;
+  const differences: ReplayDifference[] = [];
   if (!bytesEqual(kernel.head.chain, last.chain)) {
     differences.push({ seq: last.lastSeq, code: 'replay.divergence', message: 'the chain at head differs' });
   }
-  const digest = kernel.snapshot().ref;
+  const digested = digestOf(kernel);
+  if (!digested.ok) return digested;
+  const digest = digested.value;
   if (other !== undefined) {
     const restored = otherFailure === undefined ? other.end() : fail(otherFailure);
     const difference = compareRestored(restored, kernel, digest);
@@ -117,13 +119,26 @@ function notAnEnd(to: number, nearest: number): Answer<never> {
   });
 }
 
+/** The digest needs every node of the state, some of them for the first time. */
+function digestOf(kernel: Kernel): Answer<Uint8Array> {
+  try {
+    return ok(kernel.snapshot().ref);
+  } catch (error) {
+    const failure = readFailure(error);
+    if (failure === undefined) throw error;
+    return { ok: false, failure };
+  }
+}
+
 function compareRestored(
   restored: Answer<Kernel>,
   replayed: Kernel,
   digest: Uint8Array,
 ): Omit<ReplayDifference, 'seq'> | undefined {
   if (!restored.ok) return { code: restored.failure.code, message: restored.failure.message };
-  const other = restored.value.snapshot().ref;
+  const digested = digestOf(restored.value);
+  if (!digested.ok) return { code: digested.failure.code, message: digested.failure.message };
+  const other = digested.value;
   if (restored.value.head.height === replayed.head.height && bytesEqual(other, digest)) return undefined;
   return {
     code: 'replay.divergence',

@@ -1,7 +1,7 @@
 import { bytesEqual, hashText, ok } from '@worldline/canon';
-import { type Kernel, type ObjectSource, Restoration } from '@worldline/kernel';
+import { type Kernel, KernelFault, type ObjectSource, Restoration } from '@worldline/kernel';
 import type { CasStore, Store, StoredBatch, WorldRow } from '@worldline/ports';
-import { type Answer, refuse } from './failure.ts';
+import { type Answer, type HostFailure, refuse } from './failure.ts';
 import { readBatches } from './journal-read.ts';
 
 /** The store did not answer while the kernel was reading; a host abort (`kernel.md` §13.3), never journaled. */
@@ -73,6 +73,19 @@ export async function feedBatches(
     if (error instanceof StoreUnavailable) return refuse('host_error', error.message);
     throw error;
   }
+}
+
+/**
+ * What a kernel met while it read its state, which it does piece by piece and long after it was restored.
+ *
+ * @returns undefined for any other error.
+ */
+export function readFailure(error: unknown): HostFailure | undefined {
+  if (error instanceof StoreUnavailable) return { code: 'host_error', path: [], message: error.message };
+  if (!(error instanceof KernelFault)) return undefined;
+  const code = error.code === 'object.missing' ? 'snapshot.incomplete' : 'journal.corrupt';
+  const hint = 'Restore the store from a copy; it lacks or damaged what the journal refers to.';
+  return { code, path: [], message: error.message, hint };
 }
 
 /** Trouble that reading again will not cure: the world is quarantined (`hosting.md` L9). */
