@@ -2,12 +2,13 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, wr
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { FailureError, fromHex, hashText, toHex, unwrap } from '@worldline/canon';
-import { collectBatches, replayVerify, restoreKernel, verifyJournal } from '@worldline/host';
+import { collectBatches, readFailure, replayVerify, restoreKernel, verifyJournal } from '@worldline/host';
 import type { Store } from '@worldline/ports';
 import { openSqliteStore } from '@worldline/store-sqlite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkAtRest } from './check.ts';
 import { open, openStore, send } from './composition.ts';
+import { Folder } from './folder.ts';
 import { Lab } from './lab.ts';
 import { seeded } from './random.ts';
 import { commitEnds } from './wal.ts';
@@ -65,8 +66,9 @@ async function examine(dir: string, worldId: string, sound: Content): Promise<re
     try {
       reported.push(...(await look()));
     } catch (error) {
-      if (!(error instanceof FailureError)) throw error;
-      reported.push(error.failure.code);
+      const failure = error instanceof FailureError ? error.failure : readFailure(error);
+      if (failure === undefined) throw error;
+      reported.push(failure.code);
     }
   };
   try {
@@ -82,7 +84,10 @@ async function examine(dir: string, worldId: string, sound: Content): Promise<re
       const row = await store.world.get(worldId);
       if (row === undefined) return ['not_found'];
       const restored = await restoreKernel(store, row, row.epoch);
-      return restored.ok ? [] : [restored.failure.code];
+      if (!restored.ok) return [restored.failure.code];
+      // Parts of the state are read when they are first needed.
+      restored.value.snapshot();
+      return [];
     });
     // What is served without a report is what was written.
     if (reported.length === 0) expect(await contentOf(store, worldId)).toEqual(sound);
@@ -129,7 +134,9 @@ async function inCopy<T>(use: (copy: string) => Promise<T>): Promise<T> {
 }
 
 describe('the database file', () => {
-  test(`one flipped bit anywhere is reported, or touched nothing that is served (${FLIPS} places, seed ${SEED})`, async () => {
+  test(`one flipped bit anywhere is reported, or touched nothing that is served (${FLIPS} places, seed ${SEED})`, {
+    timeout: 60_000 + FLIPS * 1_000,
+  }, async () => {
     const random = seeded(SEED);
     const size = readFileSync(join(dir(), 'store', 'worldline.db')).length;
     const counts = new Map<string, number>();
@@ -187,6 +194,27 @@ describe('the database file', () => {
       });
     },
   );
+});
+
+test('commands on a damaged journal say journal.corrupt and fail', async () => {
+  const folder = new Folder();
+  try {
+    const made = folder.run('run', '--batch');
+    expect(await made.gone, made.log).toBe(0);
+    ruinRoot(join(folder.store, 'worldline.db'), 'batches');
+    for (const [expected, ...command] of [
+      [1, 'status'],
+      [1, 'journal', 'verify'],
+      [1, 'replay', '--verify'],
+      [1, 'run', '--batch'],
+    ] as const) {
+      const child = folder.run('--json', ...command);
+      expect([command, await child.gone]).toEqual([command, expected]);
+      expect(child.lines.join('')).toContain('journal.corrupt');
+    }
+  } finally {
+    await folder.remove();
+  }
 });
 
 /** Overwrites the first page of a table. */

@@ -22,6 +22,7 @@ export const COMMIT = { what: 'commit' } as const;
 /** The batch of a receipt is the second commit of a process that sends one job. */
 export const SECOND = { what: 'commit', hit: 2 } as const;
 
+const EXECUTOR = fileURLToPath(new URL('./executor-child.ts', import.meta.url));
 const CHILD = fileURLToPath(new URL('./host-child.ts', import.meta.url));
 
 /** A process under test. */
@@ -56,12 +57,14 @@ export class Child {
     return this.process.exitCode !== null || this.process.signalCode !== null;
   }
 
-  /** Waits for a condition; a process that ends first, or half a minute, is an error with what it said. */
+  /** Waits for a condition; a process that ends first, or two minutes, is an error with what it said. */
   async until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-    const deadline = performance.now() + 30_000;
+    const deadline = performance.now() + 120_000;
     while (!(await condition())) {
       if (this.isGone || performance.now() > deadline) {
-        throw new Error(`${what} did not happen; the process said:\n${this.lines.join('\n')}\n${this.#log}`);
+        const { exitCode, signalCode } = this.process;
+        const end = this.isGone ? `the process ended with ${signalCode ?? exitCode}` : 'the process goes on';
+        throw new Error(`${what} did not happen, ${end}; it said:\n${this.lines.join('\n')}\n${this.#log}`);
       }
       await sleep(10);
     }
@@ -135,8 +138,19 @@ export class Lab {
   }
 
   /** Runs a process to its end by a failpoint. @returns what it was told before. */
-  async killed(steps: readonly Step[], rules: Partial<Composition>): Promise<readonly string[]> {
-    const child = this.start(steps, rules);
+  killed(steps: readonly Step[], rules: Partial<Composition>): Promise<readonly string[]> {
+    return this.#dead(this.start(steps, rules));
+  }
+
+  /** The same for an executor. */
+  executorKilled(rules: Partial<Composition>): Promise<readonly string[]> {
+    const given = JSON.stringify({ ...this.composition, ...rules });
+    const child = new Child(['--disable-warning=ExperimentalWarning', EXECUTOR, given]);
+    this.#children.push(child);
+    return this.#dead(child);
+  }
+
+  async #dead(child: Child): Promise<readonly string[]> {
     const end = await child.gone;
     if (end !== 'SIGKILL') {
       throw new Error(`the process ended with ${end}; it said:\n${child.lines.join('\n')}\n${child.log}`);

@@ -38,6 +38,10 @@ export class Service {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
   }
 
+  forget(): void {
+    this.#seen.clear();
+  }
+
   calls(id: string): number {
     return this.#seen.get(id)?.calls ?? 0;
   }

@@ -117,7 +117,7 @@ describe('manifest, lease, creation', () => {
   test('W17, the lease is lost while a batch is being committed: the batch is absent, its item is applied by the new holder', async () => {
     await put(lab.job('keyed', 'a'));
     const file = lab.file('hold');
-    const child = lab.start([['open'], ['stay']], {
+    const child = lab.start([['open'], ['send', lab.job('keyed', 'b'), 'applied'], ['stay']], {
       leaseTimes: { ttlMs: 3_000, renewMs: 500, safetyMs: 300, maxSkewMs: 2_000 },
       storeRules: [{ at: 'store.taken', ...COMMIT, act: 'hold', file }],
     });
@@ -130,7 +130,8 @@ describe('manifest, lease, creation', () => {
       const { world, rest } = await lab.takeOver(store);
       lab.release(file);
       expect(await child.gone).toBe(0);
-      expect(child.lines).toEqual(['open ok', 'stay world.locked']);
+      // Whoever waits for an answer there is told, and nothing of it is written.
+      expect(child.lines).toEqual(['open ok', 'send b world.locked', 'stay world.locked']);
       await rest();
       await world.close();
     });
