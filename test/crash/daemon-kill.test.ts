@@ -119,6 +119,8 @@ test.each(SEEDS)(
         const unread = await store.inbox.read(worldId, row.inboxCursor, 1);
         return kernel.liveCount === 0 && unread.length === 0;
       });
+      // A signal before the program listens for it ends it as it ends any other.
+      await last.until('the start', () => isRunning(last));
       last.kill('SIGTERM');
       expect(await last.gone, last.log).toBe(0);
 
