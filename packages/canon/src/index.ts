@@ -5,6 +5,7 @@ export { encode, encodeItem } from './cbor-encode.ts';
 export { CborReader } from './cbor-reader.ts';
 export { type CborFailure, type CborFailureCode, type CborValue, NESTING_LIMIT, NESTING_MAX } from './cbor-value.ts';
 export { CborWriter, encodedText } from './cbor-writer.ts';
+export { crc32c, decodeFrame, encodeFrame, type Frame } from './frame.ts';
 export { hashOf, hashText, parseHashText } from './hash.ts';
 export { fromHex, toHex } from './hex.ts';
 export { compareBytes, compareCanonicalKeys, compareUtf8 } from './order.ts';

@@ -277,6 +277,37 @@ export interface SnapshotRow {
   readonly verifiedAtNs?: bigint | undefined;
 }
 
+/** Batches of a world that lie in an object of their own (`journal.md` §9), and may have left the rows. */
+export interface SegmentRow {
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  /** Content address of the segment's bytes. */
+  readonly ref: Uint8Array;
+  /** Where the first frame begins; what stands before and after the frames is nothing to a store. */
+  readonly framesAt: number;
+}
+
+export type SegmentAnswer =
+  | { readonly answer: 'ok' }
+  /** The store holds no such object, or a damaged one. */
+  | { readonly answer: 'not_found' }
+  /**
+   * Its frames are not, bit by bit, the whole batches from `firstSeq` to `lastSeq` that follow the last indexed segment,
+   * or a part of them was dropped from the rows already.
+   */
+  | { readonly answer: 'invalid' }
+  | Fenced
+  | Unavailable;
+
+export type DropAnswer =
+  | { readonly answer: 'ok'; readonly batches: number }
+  /** At or above the oldest retained baseline, which is at `baseline`: it could not be restored. */
+  | { readonly answer: 'refused'; readonly baseline: number }
+  /** Indexed segments end at `coveredTo`. */
+  | { readonly answer: 'uncovered'; readonly coveredTo: number }
+  | Fenced
+  | Unavailable;
+
 /** Why a world is to be looked after. Truth, not a hint: it holds until the work is done (`hosting.md` §9). */
 export interface WakeReasons {
   readonly inbox: boolean;
@@ -391,6 +422,36 @@ export interface Store {
     head(worldId: string): Promise<Head | undefined>;
     /** Whatever is there from `fromSeq` on and whatever is committed later, until the signal ends it. */
     follow(worldId: string, fromSeq: number, options?: FollowOptions): AsyncIterable<FollowAnswer>;
+    /**
+     * Deletes the rows of batches that begin and end below `height` and lie in indexed segments. Readers do not notice:
+     * those batches are read from the segments. Repeated, it has nothing left to delete.
+     */
+    dropBelow(worldId: string, epoch: number, height: number): Promise<DropAnswer>;
+  };
+  readonly segment: {
+    /** An object like any other, however large; the collector treats indexed ones as roots. */
+    put(bytes: Uint8Array): Promise<PutAnswer>;
+    /** Reads it back and compares it with the journal before it is indexed. Repeated, it changes nothing. */
+    index(worldId: string, epoch: number, segment: SegmentRow): Promise<SegmentAnswer>;
+    /** Ascending, without gap from the beginning of the journal. */
+    list(worldId: string): Promise<readonly SegmentRow[]>;
+  };
+  readonly snapshot: {
+    /** A verifying replay, by whoever made it, came to the digest `ref`. The first time stays. */
+    verified(
+      worldId: string,
+      height: number,
+      ref: Uint8Array,
+    ): Promise<{ readonly answer: 'ok' | 'not_found' } | Unavailable>;
+    /**
+     * Ends the retention of a snapshot or baseline: where it was the oldest one, the journal may be dropped up to
+     * the next, and its nodes may be collected. `active`: the active baseline stays.
+     */
+    drop(
+      worldId: string,
+      epoch: number,
+      height: number,
+    ): Promise<{ readonly answer: 'ok' | 'not_found' | 'active' } | Fenced | Unavailable>;
   };
   /** Proof beside the journal, no part of a commit: losing the newest loses nothing but proof. */
   readonly checkpoint: {

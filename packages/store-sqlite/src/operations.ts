@@ -4,6 +4,7 @@ import { enqueue, trimInbox } from './write-inbox.ts';
 import { acquireLease, releaseLease, renewLease } from './write-lease.ts';
 import { deleteObject, putObjects, sweepObject } from './write-objects.ts';
 import { claim, complete, extend, reconcile, retry, start } from './write-outbox.ts';
+import { dropBelow, dropSnapshot, indexSegment, snapshotVerified } from './write-segments.ts';
 import { fire, rearm } from './write-timers.ts';
 import type { Tx } from './write-tx.ts';
 import { createWorld, forkWorld, maintainWorld, markVerified, placeWorld, setKeys, setStatus } from './write-world.ts';
@@ -33,6 +34,10 @@ export const OPERATIONS = {
   'outbox.reconcile': reconcile,
   'timers.fire': fire,
   'timers.rearm': rearm,
+  'segment.index': indexSegment,
+  'journal.dropBelow': dropBelow,
+  'snapshot.verified': snapshotVerified,
+  'snapshot.drop': dropSnapshot,
   'wake.maintain': maintainWorld,
   'place.set': placeWorld,
 };

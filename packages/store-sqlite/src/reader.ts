@@ -8,35 +8,31 @@ import type {
   Labels,
   Lineage,
   PlaceRow,
+  SegmentRow,
   SnapshotRow,
-  StoredBatch,
   StoredCheckpoint,
   WakeRow,
   WorldRow,
   WorldStatus,
 } from '@worldline/ports';
 import { seqBytes, seqNumber } from './inbox-seq.ts';
+import { type JournalAnswer, JournalReader } from './journal-reader.ts';
 import { readObjectFile, sha256 } from './object-file.ts';
 import { LAST_NS, ordinalOf, rowId } from './schema.ts';
 import { blob, count, isDamage, isOutage, type Sql, type SqlRow, StoreDamage, text } from './sql.ts';
-
-/** A page of the journal also ends when its bodies reach this size. */
-const PAGE_BYTES = 4 * 1024 * 1024;
-
-export type JournalAnswer =
-  | { readonly answer: 'ok'; readonly batches: readonly StoredBatch[]; readonly next?: number | undefined }
-  | { readonly answer: 'corrupt'; readonly where: string };
 
 /** Everything that only reads, on a connection of the calling thread: each call sees all that was committed before it. */
 export class Reader {
   readonly #sql: Sql;
   readonly #dir: string;
+  readonly #journal: JournalReader;
   /** Worlds are never removed, so their numbers can be kept. */
   readonly #numbers = new Map<string, number>();
 
   constructor(sql: Sql, dir: string) {
     this.#sql = sql;
     this.#dir = dir;
+    this.#journal = new JournalReader(sql, (hash) => this.object(hash));
   }
 
   close(): void {
@@ -138,69 +134,22 @@ export class Reader {
     // One view of head and batches, whatever is committed meanwhile.
     this.#sql.run('BEGIN');
     try {
-      return this.#journal(worldId, fromSeq, Math.max(1, limit));
+      return this.#journal.read(worldId, fromSeq, Math.max(1, limit));
     } finally {
       this.#sql.run('COMMIT');
     }
   }
 
-  #journal(worldId: string, asked: number, limit: number): JournalAnswer {
-    const world = this.#sql.get('SELECT w, height, batches, base_height FROM worlds WHERE world_id = ?', worldId);
-    if (world === undefined) return { answer: 'ok', batches: [] };
-    const w = count(world.w);
-    const total = count(world.batches);
-    const fromSeq = Math.max(asked, count(world.base_height));
-    const start = this.#findBatch(w, total, fromSeq);
-    const corrupt = (seq: number) => ({ answer: 'corrupt' as const, where: `entry ${seq}` });
-    if (start === undefined) return corrupt(fromSeq);
-    const batches: StoredBatch[] = [];
-    let ordinal = start;
-    let seq: number | undefined;
-    let entries = 0;
-    let bytes = 0;
-    const rows = this.#sql.bigIterate(
-      'SELECT * FROM batches WHERE id >= ? AND id < ? ORDER BY id',
-      rowId(w, start),
-      rowId(w, total),
-    );
-    for (const row of rows) {
-      const firstSeq = count(row.first_seq);
-      const lastSeq = count(row.last_seq);
-      const isNext =
-        ordinalOf(row.id as bigint) === ordinal++ && (seq === undefined ? firstSeq <= fromSeq : firstSeq === seq);
-      if (!isNext) return corrupt(seq ?? fromSeq);
-      // Never behind an empty batch: the next page begins at its seq, and would bring it again.
-      const last = batches.at(-1);
-      const mayEnd = last === undefined || last.lastSeq >= last.firstSeq;
-      if (mayEnd && (entries >= limit || bytes >= PAGE_BYTES)) return { answer: 'ok', batches, next: firstSeq };
-      const body = blob(row.body);
-      batches.push({ firstSeq, lastSeq, chain: blob(row.chain), body });
-      seq = lastSeq + 1;
-      entries += seq - firstSeq;
-      bytes += body.length;
-    }
-    const height = count(world.height);
-    const isWhole = seq === undefined ? fromSeq >= height : seq === height;
-    return isWhole && ordinal === total ? { answer: 'ok', batches } : corrupt(seq ?? fromSeq);
-  }
-
-  /**
-   * Ordinal of the first batch that holds `fromSeq` or begins there: empty batches directly before it belong to the
-   * chain and are read with it. Seqs rise with ordinals, so halving finds it without an index.
-   *
-   * @returns `count` when every batch ends before; undefined when a batch is missing.
-   */
-  #findBatch(w: number, count: number, fromSeq: number): number | undefined {
-    let low = 0;
-    let high = count;
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      const row = this.#sql.get('SELECT first_seq, last_seq FROM batches WHERE id = ?', rowId(w, middle));
-      if (row === undefined) return undefined;
-      if (Number(row.first_seq) >= fromSeq || Number(row.last_seq) >= fromSeq) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+  segments(worldId: string): readonly SegmentRow[] {
+    const w = this.#number(worldId);
+    if (w === undefined) return [];
+    const rows = this.#sql.all('SELECT * FROM segments WHERE w = ? ORDER BY first_batch', w);
+    return rows.map((row) => ({
+      firstSeq: count(row.first_seq),
+      lastSeq: count(row.last_seq),
+      ref: blob(row.ref),
+      framesAt: count(row.frames_at),
+    }));
   }
 
   checkpoints(worldId: string, from: number, limit: number): readonly StoredCheckpoint[] {

@@ -72,9 +72,8 @@ const SEGMENTS_2 = `CREATE TABLE segments (
   last_seq INTEGER NOT NULL,
   first_batch INTEGER NOT NULL,
   batches INTEGER NOT NULL,
-  chain_before BLOB NOT NULL,
-  chain BLOB NOT NULL,
   ref BLOB NOT NULL,
+  frames_at INTEGER NOT NULL,
   entries BLOB NOT NULL, -- of each batch, u32be
   PRIMARY KEY (w, first_batch)
 ) STRICT, WITHOUT ROWID;`;

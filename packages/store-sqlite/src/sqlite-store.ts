@@ -164,8 +164,23 @@ function sqliteStore({ writer, reader, clockNs }: Parts): Store {
     journal: {
       read: readJournal,
       head: (worldId) => read(() => reader.head(worldId)),
+      dropBelow: (worldId, epoch, height) => write('journal.dropBelow', worldId, epoch, height),
       follow: (worldId, fromSeq, given = {}) =>
         follow({ read: readJournal, hints, isClosed: () => isClosed }, { ...given, worldId, fromSeq }),
+    },
+    segment: {
+      async put(bytes) {
+        const hash = sha256(bytes);
+        const answer = await write('cas.putMany', [{ hash, bytes: compact(bytes) }]);
+        return answer.answer === 'ok' ? { answer: 'ok', hash } : answer;
+      },
+      index: (worldId, epoch, { firstSeq, lastSeq, ref, framesAt }) =>
+        write('segment.index', worldId, epoch, { firstSeq, lastSeq, ref: compact(ref), framesAt }),
+      list: (worldId) => read(() => reader.segments(worldId)),
+    },
+    snapshot: {
+      verified: (worldId, height, ref) => write('snapshot.verified', worldId, height, compact(ref)),
+      drop: (worldId, epoch, height) => write('snapshot.drop', worldId, epoch, height),
     },
     checkpoint: {
       append: (worldId, epoch, { chainBefore, chain, nextSeq, bytes }) =>

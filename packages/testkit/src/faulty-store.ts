@@ -142,7 +142,7 @@ export function faultyStore(inner: Store, plan: TroublePlan): FaultyStore {
         },
       );
 
-  const { cas, world, lease, journal, checkpoint, inbox, outbox, timers, wake, place } = inner;
+  const { cas, world, lease, journal, segment, snapshot, checkpoint, inbox, outbox, timers, wake, place } = inner;
   return {
     met,
     heal() {
@@ -186,6 +186,16 @@ export function faultyStore(inner: Store, plan: TroublePlan): FaultyStore {
       read: write('journal.read', journal.read),
       head: read('journal.head', journal.head),
       follow: journal.follow,
+      dropBelow: write('journal.dropBelow', journal.dropBelow),
+    },
+    segment: {
+      put: write('segment.put', segment.put),
+      index: write('segment.index', segment.index),
+      list: read('segment.list', segment.list),
+    },
+    snapshot: {
+      verified: write('snapshot.verified', snapshot.verified),
+      drop: write('snapshot.drop', snapshot.drop),
     },
     checkpoint: {
       append: write('checkpoint.append', checkpoint.append),

@@ -1,5 +1,6 @@
 import { bytesEqual } from '@worldline/canon';
 import type { FollowAnswer, FollowOptions, Store, StoredBatch } from '@worldline/ports';
+import { coldBatches, dropBelow } from './memory-segments.ts';
 import { copyHead, type Universe } from './memory-universe.ts';
 
 const PAGE_BYTES = 4 * 1024 * 1024;
@@ -15,7 +16,10 @@ export function memoryJournal(universe: Universe): Store['journal'] {
     let expected: number | undefined;
     let entries = 0;
     let bytes = 0;
-    for (const batch of world.batches) {
+    // Empty batches at `from` may be the last of a segment that ends before it.
+    const needsCold = world.firstHot > 0 && (world.batches[0]?.firstSeq ?? from) >= from;
+    for (const batch of [...(needsCold ? coldBatches(universe, world) : []), ...world.batches]) {
+      if (batch === undefined) return { answer: 'corrupt', where: `entry ${expected ?? from}` };
       // Whoever reads from a seq gets the empty batches directly before it too: they are part of the chain.
       if (batch.lastSeq < from && batch.firstSeq !== from) continue;
       if (expected === undefined ? batch.firstSeq > from : batch.firstSeq !== expected) {
@@ -44,6 +48,8 @@ export function memoryJournal(universe: Universe): Store['journal'] {
       const world = universe.worlds.get(worldId);
       return world && copyHead(world.head);
     },
+    dropBelow: (worldId, epoch, height) =>
+      universe.run('journal.dropBelow', worldId, () => dropBelow(universe, worldId, epoch, height)),
     follow: (worldId, fromSeq, options = {}) => follow(universe, read, { ...options, worldId, fromSeq }),
   };
 }

@@ -6,6 +6,7 @@ import { memoryCommit } from './memory-commit.ts';
 import { memoryInbox } from './memory-inbox.ts';
 import { memoryJournal } from './memory-journal.ts';
 import { memoryOutbox, memoryTimers } from './memory-outbox.ts';
+import { memorySegments, memorySnapshots } from './memory-segments.ts';
 import { type MemoryStoreOptions, Universe } from './memory-universe.ts';
 import { memoryLeases, memoryPlaces, memoryWake, memoryWorlds } from './memory-world.ts';
 
@@ -35,6 +36,8 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     lease: memoryLeases(universe),
     commit: memoryCommit(universe),
     journal: memoryJournal(universe),
+    segment: memorySegments(universe),
+    snapshot: memorySnapshots(universe),
     checkpoint: memoryCheckpoints(universe),
     inbox: memoryInbox(universe),
     outbox: memoryOutbox(universe),

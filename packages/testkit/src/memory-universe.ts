@@ -18,6 +18,8 @@ import type {
   WorldStatus,
 } from '@worldline/ports';
 
+import type { Segment } from './memory-segments.ts';
+
 /** What happens to one call instead of its normal course. */
 export type StoreFault =
   /** Nothing happened, and the answer says so. */
@@ -98,7 +100,10 @@ export interface World {
   readonly lineage: Lineage | undefined;
   maintainAtNs: bigint | undefined;
   notify: number;
+  /** From batch number `firstHot` on; those before it are in segments. */
   readonly batches: StoredBatch[];
+  firstHot: number;
+  readonly segments: Segment[];
   lastItem: number;
   readonly items: Map<number, Item>;
   readonly dedupe: Map<string, number>;
@@ -246,6 +251,8 @@ export function newWorld(
     maintainAtNs: undefined,
     notify: 0,
     batches: [],
+    firstHot: 0,
+    segments: [],
     lastItem: 0,
     items: new Map(),
     dedupe: new Map(),

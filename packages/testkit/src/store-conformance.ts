@@ -6,6 +6,7 @@ import { FORK_CASES } from './store-cases-fork.ts';
 import { INBOX_CASES } from './store-cases-inbox.ts';
 import { JOURNAL_CASES } from './store-cases-journal.ts';
 import { OUTBOX_CASES } from './store-cases-outbox.ts';
+import { SEGMENT_CASES } from './store-cases-segments.ts';
 import { TIMER_CASES } from './store-cases-timers.ts';
 import { WAKE_CASES } from './store-cases-wake.ts';
 import { WORLD_CASES } from './store-cases-world.ts';
@@ -20,6 +21,7 @@ export const STORE_CASES: Readonly<Record<string, readonly StoreCase[]>> = {
   'inbox (§4.1, §4.2, §5)': INBOX_CASES,
   'outbox (§4.1)': OUTBOX_CASES,
   'timers (§4.1)': TIMER_CASES,
+  'segments and baselines (§4.1, journal.md §9)': SEGMENT_CASES,
   'forks (§4.1, journal.md §10)': FORK_CASES,
   'wake and placement (§4.1, §9)': WAKE_CASES,
 };
