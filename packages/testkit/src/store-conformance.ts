@@ -5,6 +5,7 @@ import { COMMIT_CASES } from './store-cases-commit.ts';
 import { FORK_CASES } from './store-cases-fork.ts';
 import { INBOX_CASES } from './store-cases-inbox.ts';
 import { JOURNAL_CASES } from './store-cases-journal.ts';
+import { LAW_CASES } from './store-cases-laws.ts';
 import { OUTBOX_CASES } from './store-cases-outbox.ts';
 import { SEGMENT_CASES } from './store-cases-segments.ts';
 import { TIMER_CASES } from './store-cases-timers.ts';
@@ -24,6 +25,7 @@ export const STORE_CASES: Readonly<Record<string, readonly StoreCase[]>> = {
   'segments and baselines (§4.1, journal.md §9)': SEGMENT_CASES,
   'forks (§4.1, journal.md §10)': FORK_CASES,
   'wake and placement (§4.1, §9)': WAKE_CASES,
+  'laws of all operations (§4.3, §6)': LAW_CASES,
 };
 
 /** The parts of a test framework that the suite needs. */
