@@ -45,6 +45,12 @@ export type StoreStep =
       readonly wrong?: 'before' | 'seq' | 'bytes' | undefined;
       readonly stale: boolean;
     }
+  | { readonly op: 'place'; readonly worker?: string | undefined }
+  | { readonly op: 'keys'; readonly from?: string | undefined; readonly to: string; readonly stale: boolean }
+  | { readonly op: 'maintain'; readonly ms?: number | undefined; readonly stale: boolean }
+  | { readonly op: 'fork'; readonly height: number; readonly n: number }
+  | { readonly op: 'verified' | 'forget'; readonly height: number; readonly stale: boolean }
+  | { readonly op: 'delete'; readonly text: string; readonly ms: number }
   | { readonly op: 'put'; readonly text: string; readonly wrong: boolean };
 
 export interface BatchStep {
@@ -153,6 +159,37 @@ export function storeScript(): fc.Arbitrary<readonly StoreStep[]> {
         stale: fc.constantFrom(false, false, false, true),
       }),
     },
+    { weight: 1, arbitrary: fc.record({ op: fc.constant('place'), worker: fc.option(worker, { nil: undefined }) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        op: fc.constant('keys'),
+        from: fc.constantFrom(undefined, 'a', 'b'),
+        to: fc.constantFrom('a', 'b'),
+        stale: fc.constantFrom(false, false, true),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        op: fc.constant('maintain'),
+        ms: fc.option(ms, { nil: undefined }),
+        stale: fc.constantFrom(false, false, true),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ op: fc.constant('fork'), height: fc.nat(9), n: fc.nat(1) }) },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        op: fc.constantFrom('verified', 'forget'),
+        height: fc.nat(9),
+        stale: fc.constantFrom(false, false, true),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ op: fc.constant('delete'), text: fc.constantFrom('o', 'p', 'q'), ms }),
+    },
     {
       weight: 1,
       arbitrary: fc.record({ op: fc.constant('put'), text: fc.constantFrom('o', 'p'), wrong: fc.boolean() }),
@@ -253,6 +290,38 @@ class ScriptRun {
         return store.timers.rearm(worldId, this.#epoch, step.seq, this.#clock.wallNs() + BigInt(step.ms) * 1_000_000n);
       case 'checkpoint':
         return this.#checkpoint(step);
+      case 'place':
+        return store.place.set(worldId, step.worker);
+      case 'keys':
+        return store.world.setKeys(
+          worldId,
+          this.#epochOf(step),
+          step.from === undefined ? undefined : utf8(step.from),
+          utf8(step.to),
+        );
+      case 'maintain':
+        return store.wake.maintain(
+          worldId,
+          this.#epochOf(step),
+          step.ms === undefined ? undefined : this.#clock.wallNs() + BigInt(step.ms) * 1_000_000n,
+        );
+      case 'fork': {
+        const fork = `${worldId} fork ${step.n}`;
+        const answer = await store.world.fork(worldId, step.height, {
+          worldId: fork,
+          policy: { effects: 'fail', timers: 'carry' },
+        });
+        return [answer, await store.world.get(fork), await store.world.snapshots(fork)];
+      }
+      case 'verified':
+      case 'forget': {
+        const at = (await store.world.snapshots(worldId)).find(({ height }) => height === step.height);
+        return step.op === 'forget'
+          ? store.snapshot.drop(worldId, this.#epochOf(step), step.height)
+          : store.snapshot.verified(worldId, step.height, step.stale || at === undefined ? hash('other') : at.ref);
+      }
+      case 'delete':
+        return store.cas.delete(hash(step.text), step.ms);
       case 'put':
         return store.cas.put(utf8(step.text), step.wrong ? hash('other') : undefined);
       default:
@@ -275,6 +344,10 @@ class ScriptRun {
       outbox: await store.outbox.list(worldId),
       timers: await store.timers.due(worldId, 1_000),
       snapshots: await store.world.snapshots(worldId),
+      places: (await store.place.list()).filter((row) => row.worldId === worldId),
+      woken: await Promise.all(
+        ['w1', 'w2'].map(async (worker) => (await store.wake.poll(worker)).filter((row) => row.worldId === worldId)),
+      ),
       checkpoints: await store.checkpoint.read(worldId, 0, 1_000),
       lastCheckpoint: await store.checkpoint.last(worldId),
     };
@@ -388,7 +461,11 @@ class ScriptRun {
       expected,
       group,
       {
-        objects: [{ hash: hash(`object ${made}`), bytes: object }],
+        objects: [
+          { hash: hash(`object ${made}`), bytes: object },
+          // Some of the snapshots have their object, so that they can be forked.
+          ...(made % 2 === 0 ? group.map((batch) => snapshotObject(batch.firstSeq)) : []),
+        ],
         claim: claimed ? { executor: 'x', token } : undefined,
       },
     );
@@ -402,7 +479,11 @@ class ScriptRun {
 
 function indexOf(kind: 'snapshot' | 'baseline' | 'config', height: number): NonNullable<BatchFields['index']> {
   // Heights that sometimes go back.
-  const place = { height: (height * 7) % 10, ref: hash(`snapshot ${height}`) };
+  const place = { height: (height * 7) % 10, ref: snapshotObject(height).hash };
   if (kind === 'config') return { configHash: hash(`config ${height}`) };
   return kind === 'snapshot' ? { snapshot: place } : { snapshot: place, baseline: place };
+}
+
+function snapshotObject(height: number): { readonly hash: Uint8Array; readonly bytes: Uint8Array } {
+  return { hash: hash(`snapshot ${height}`), bytes: utf8(`snapshot ${height}`) };
 }
