@@ -29,6 +29,8 @@ export interface KernelOptions {
   readonly epoch: number;
   /** Instances kept in memory after a snapshot; default 4 096. */
   readonly residentMax?: number | undefined;
+  /** The store may lack the nodes of a snapshot that is applied, so nothing is let go of after it. */
+  readonly keepsAll?: boolean | undefined;
 }
 
 /**
@@ -47,11 +49,13 @@ export class Kernel {
   #digest: { readonly ref: Uint8Array; readonly height: number } | undefined;
 
   readonly #residentMax: number;
+  readonly #keepsAll: boolean;
 
   private constructor(state: WorldState, options: KernelOptions) {
     this.#state = state;
     this.#log = new BatchLog(state, options.epoch);
     this.#residentMax = options.residentMax ?? RESIDENT_MAX;
+    this.#keepsAll = options.keepsAll ?? false;
   }
 
   /** A kernel over a state that `restore` built. */
@@ -193,7 +197,7 @@ export class Kernel {
     if (!this.#log.accept(count)) return;
     // Nothing was put since the snapshot: the next one waits until every batch is accepted.
     this.#state.unsaved.clear();
-    this.#state.releaseIdle(this.#residentMax);
+    if (!this.#keepsAll) this.#state.releaseIdle(this.#residentMax);
   }
 
   /** Instances held in memory; the others are rows of the store until something is delivered to them (D7). */

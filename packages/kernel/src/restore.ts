@@ -78,9 +78,8 @@ export class Restoration {
       configHash: root.value.config_hash,
     });
     if (!state.ok) return corrupt(`genesis manifest: ${state.failure[0]?.code ?? 'does not load'}`);
-    // Nothing is let go of: the nodes of a snapshot that was taken long ago may be collected since.
-    const { residentMax = Number.POSITIVE_INFINITY } = this.#options;
-    return ok(Kernel.over(state.value, { ...this.#options, residentMax }));
+    // The nodes of a snapshot that was taken long ago may be collected since.
+    return ok(Kernel.over(state.value, { ...this.#options, keepsAll: true }));
   }
 
   /** @returns undefined before the baseline's own batch. */

@@ -161,6 +161,7 @@ export class WorldState {
    * go; nothing observable depends on it (`journal.md` §6.1).
    */
   releaseIdle(max: number): void {
+    this.waits.releaseNodes(this.lookup);
     const surplus = this.resident.size - max;
     if (surplus <= 0) return;
     const idle: { readonly instance: Instance; readonly slot: InstanceSlot }[] = [];

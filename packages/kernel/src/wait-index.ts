@@ -221,14 +221,22 @@ export class WaitIndex {
   }
 
   /**
-   * Forgets waits that have not changed since `root`, but for those of the instances that `isKept` names. They are read
-   * again when an event or a change needs them.
+   * Forgets the nodes that have not changed since `root`: only the next `root` needs them, and only where something
+   * changes until then.
    *
    * @param get - gives every node that was put.
    */
-  release(get: GetNode, isKept: (planId: number) => boolean): void {
+  releaseNodes(get: GetNode): void {
     this.#get = get;
     this.#index.release(get, (value) => this.#decodeBucket(value));
+  }
+
+  /**
+   * Forgets the waits too, but for those of the instances that `isKept` names. They are read again when an event or a
+   * change needs them.
+   */
+  release(get: GetNode, isKept: (planId: number) => boolean): void {
+    this.releaseNodes(get);
     for (const { paths } of this.#schemas.values()) {
       for (const pathWaits of paths.values()) {
         for (const [key, bucket] of pathWaits.buckets) {
