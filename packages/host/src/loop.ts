@@ -101,12 +101,11 @@ export class Loop {
   readonly #quiet: (() => void)[] = [];
   #durable: Head;
   #open = new OpenGroup();
-  /** When the first input of the open group was taken. */
-  #openedNs = 0n;
   #flight: OpenGroup | undefined;
   #sentNs = 0n;
-  /** What a commit takes these days. */
+  /** What a commit takes these days, and applying one input. */
   #commitNs = 0;
+  #inputNs = 0;
   #isScheduled = false;
   #isPaused = false;
   #isStopped = false;
@@ -187,9 +186,11 @@ export class Loop {
 
   #pump(): void {
     const { clock, lease, maxGroup, fsync } = this.#parts;
-    const endNs = clock.monoNs() + TURN_NS;
+    const beganNs = clock.monoNs();
+    const endNs = beganNs + TURN_NS;
     if (this.#takesNew) this.#collectTimers();
-    for (let n = 1; ; n++) {
+    let n = 1;
+    for (; ; n++) {
       if (this.#quiet.length > 0) {
         if (this.#flight !== undefined || this.#open.entries.length > 0) break;
         this.#quiet.shift()!();
@@ -217,6 +218,7 @@ export class Loop {
         break;
       }
     }
+    if (n > 1) this.#inputNs += (Number(clock.monoNs() - beganNs) / n - this.#inputNs) / 8;
     if (this.#flight === undefined) {
       if (this.#open.batches.length > 0) this.#commit();
       else if (this.#open.entries.length > 0) this.#answerOpen();
@@ -231,12 +233,15 @@ export class Loop {
     if (applied >= EARLY_COMMIT) return true;
     if (applied < HALF_MIN) return false;
     const waiting = this.#waiting;
-    if (waiting < HALF_MIN || applied < waiting) return false;
-    return 2 * Number(this.#parts.clock.monoNs() - this.#openedNs) >= this.#commitNs;
+    return waiting >= HALF_MIN && applied >= waiting && this.#isLongWork(applied + waiting);
+  }
+
+  /** Applying so many inputs takes longer than a commit. */
+  #isLongWork(inputs: number): boolean {
+    return inputs * this.#inputNs >= this.#commitNs;
   }
 
   #apply(input: LoopInput): void {
-    if (this.#open.entries.length === 0) this.#openedNs = this.#parts.clock.monoNs();
     const applied = this.#kernel.apply(input.ingress, this.#parts.stamper.sample());
     this.#open.add(input, input.row === undefined ? applied : this.#releasing(input.row, applied));
     this.#parts.failpoints?.reach('loop.applied', input.ingress.kind);
@@ -477,8 +482,9 @@ export class Loop {
     this.#durable = { height: last.lastSeq + 1, chain: last.chain };
     this.#flight = undefined;
     this.#backoffMs = 0;
-    // The writer goes on while answers are given.
-    if (this.#open.batches.length > 0 && this.#quiet.length === 0) this.#commit();
+    // The writer goes on while answers are given; where it is the slower side, what these answers bring back at once joins.
+    const isWorthIt = this.#isLongWork(group.entries.length + this.#open.entries.length);
+    if (this.#open.batches.length > 0 && this.#quiet.length === 0 && isWorthIt) this.#commit();
     this.#answer(group.entries);
     this.schedule();
   }
