@@ -121,7 +121,7 @@ export function countWaits(kernel: Kernel): WaitCounts {
     else if (emission.kind === 'approval.request') approvals++;
     else receipts++;
   }
-  return { timers, approvals, receipts, events: kernel.waits().length };
+  return { timers, approvals, receipts, events: kernel.waitCount };
 }
 
 export function intentPrefix(intentHash: Uint8Array): string {

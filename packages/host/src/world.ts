@@ -1,23 +1,8 @@
 import type { Catalog } from '@worldline/air';
-import { bytesEqual, FailureError, hashText, ok, sha256, toHex } from '@worldline/canon';
-import {
-  type Applied,
-  type Emission,
-  encodeConfig,
-  type Ingress,
-  type Kernel,
-  type WorldConfig,
-} from '@worldline/kernel';
-import type { Clock, EffectAdapter, EffectOutcome, Failpoints, Head, Logger, Store } from '@worldline/ports';
-import {
-  APPROVAL_KIND,
-  type ApprovalTracker,
-  type ApprovalView,
-  approvalView,
-  decisionOutcome,
-  rolesFor,
-} from './approvals.ts';
-import { BaselineVerifier } from './baselines.ts';
+import { bytesEqual, FailureError, hashText, ok, sha256 } from '@worldline/canon';
+import { type Applied, encodeConfig, type Ingress, type Kernel, type WorldConfig } from '@worldline/kernel';
+import type { Clock, EffectAdapter, Failpoints, Head, Logger, Store } from '@worldline/ports';
+import { APPROVAL_KIND, type ApprovalTracker, type ApprovalView, approvalView } from './approvals.ts';
 import { answerOf, type IngressAnswer } from './batch-answer.ts';
 import type { Checkpointer, CheckpointStatus } from './checkpointer.ts';
 import type { HostConfig } from './config.ts';
@@ -30,10 +15,9 @@ import type { InboxReader } from './inbox-reader.ts';
 import { batchAt } from './journal-read.ts';
 import type { Lease } from './lease.ts';
 import { type Loop, leaseFailure, lockedFailure } from './loop.ts';
-import type { LoopInput } from './loop-input.ts';
 import { type ManifestChangeRequest, prepareManifestChange } from './manifest-change.ts';
-import { pinnedCatalog } from './pinned-catalog.ts';
-import { type AdapterRegistry, DISPATCHER_ID } from './registry.ts';
+import { OperatorReceipts } from './operator-receipts.ts';
+import type { AdapterRegistry } from './registry.ts';
 import {
   type CancelRequest,
   type DecisionRequest,
@@ -41,14 +25,12 @@ import {
   type ManualReceiptRequest,
   type PlanStartRequest,
   prepareCancel,
-  prepareDecision,
   prepareEvent,
-  prepareManualReceipt,
   preparePlanStart,
 } from './requests.ts';
 import { isCorruption } from './restore.ts';
 import { type SettledEffect, settledEffects } from './settled-effect.ts';
-import type { UnsignedReceipt } from './signer.ts';
+import { type SnapshotAnswer, Snapshots } from './snapshots.ts';
 
 /**
  * An open standalone world: requests in, durable batches out (`host.md` §7).
@@ -140,8 +122,6 @@ export interface WorldMachinery {
   readonly inbox: InboxReader;
 }
 
-/** Automatic snapshots take at most about this share of the time. */
-const SNAPSHOT_SHARE = 10;
 const CLAIM_VISIBILITY_MS = 2_000;
 const CLAIM_POLL_MS = 250;
 /** The next holder signs what does not get its signature in this time. */
@@ -160,28 +140,40 @@ export class World {
   /** Resolves when the world is no longer open here: undefined after a clean close, else why. */
   readonly closed: Promise<HostFailure | undefined>;
   #closing: Promise<void> | undefined;
-  #snapshot: { height: number; ref: Uint8Array } | undefined;
-  readonly #baselines: BaselineVerifier | undefined;
-  #snapshotDue = false;
-  #snapshotNotBeforeNs = 0n;
-  #cancelSnapshotTimer: (() => void) | undefined;
+  readonly #snapshots: Snapshots;
+  readonly #receipts: OperatorReceipts;
   #claimTimer: NodeJS.Timeout | undefined;
 
   constructor(parts: WorldParts) {
     this.#parts = parts;
     this.worldId = parts.worldId;
     this.universeId = parts.universeId;
-    this.#snapshot = parts.snapshot;
-    const { config, store, worldId, log } = parts;
-    this.#baselines = config.snapshot.verify
-      ? new BaselineVerifier({
-          store,
-          worldId,
-          keep: config.snapshot.keep,
-          onDivergence: (failure) => void this.#quarantine(failure),
-          onTrouble: ({ code, message }) => log.warn('a baseline was not verified', { code, reason: message }),
-        })
-      : undefined;
+    const { worldId, store, clock, config, log, checkpoints, failpoints } = parts;
+    this.#snapshots = new Snapshots({
+      worldId,
+      store,
+      clock,
+      config: config.snapshot,
+      log,
+      checkpoints,
+      failpoints,
+      newest: parts.snapshot,
+      loop: () => this.#machinery.loop,
+      isRunning: () => this.#state === 'running',
+      onDivergence: (failure) => void this.#quarantine(failure),
+    });
+    this.#receipts = new OperatorReceipts({
+      registry: parts.registry,
+      rules: config.approvals.rules,
+      loop: () => this.#machinery.loop,
+      dispatcher: () => this.#machinery.dispatcher,
+      isSettled: async (intentHash) => {
+        // Its receipt may be applied and not durable yet.
+        await this.read(() => undefined);
+        const settled = await this.settledEffect(intentHash, Number.POSITIVE_INFINITY);
+        return settled.ok ? ok(settled.value !== undefined) : settled;
+      },
+    });
     this.closed = new Promise((resolve) => {
       this.#stopped = resolve;
     });
@@ -196,13 +188,13 @@ export class World {
       () => loop.schedule(),
     );
     loop.rebuildTimers();
-    this.#withdraw(
+    this.#receipts.withdraw(
       this.#parts.approvals.rebuild(loop.kernel.pending(), (planId) => loop.kernel.instance(planId) !== undefined),
     );
     machinery.dispatcher.mayHaveUnclaimed = true;
     if (!holdEffects) void this.#claim();
     this.#parts.checkpoints?.start();
-    this.#baselines?.wake();
+    this.#snapshots.start();
     inbox.poll();
     loop.schedule();
   }
@@ -250,7 +242,7 @@ export class World {
       }
     }
     for (const seq of batch.settled) dispatcher.settledElsewhere(seq);
-    this.#withdraw(this.#parts.approvals.observe(applied));
+    this.#receipts.withdraw(this.#parts.approvals.observe(applied));
     for (const row of batch.emitted) {
       // Settled by a manual receipt that was applied meanwhile.
       const emission = loop.kernel.emission(row.emissionSeq);
@@ -264,14 +256,14 @@ export class World {
     }
     const root = applied.records[0]?.record_kind;
     if (root === 'governance' || root === 'manifest') this.#manifestChanged();
-    this.#considerSnapshot(batch.lastSeq + 1, batch.index?.snapshot);
+    this.#snapshots.batchDurable(batch.lastSeq + 1, batch.index?.snapshot);
     this.#wake();
   }
 
   /** After a change of manifest or config a snapshot is due (`packs.md` §7): a restart then begins behind it. */
   #manifestChanged(): void {
     this.#parts.onManifest?.(this.#machinery.loop.kernel.catalog);
-    if (this.#state === 'running' && !this.#snapshotDue) this.#snapshotNow();
+    this.#snapshots.takeSoon();
   }
 
   /** A replay came to another state than the one that was promoted: nothing further may be built on either. */
@@ -303,8 +295,7 @@ export class World {
     this.#machinery.dispatcher.stop('the world stops');
     this.#parts.lease.stop();
     this.#parts.checkpoints?.stop();
-    this.#baselines?.stop();
-    this.#cancelSnapshotTimer?.();
+    this.#snapshots.stop();
     clearTimeout(this.#claimTimer);
   }
 
@@ -489,82 +480,8 @@ export class World {
   async decideApproval(request: DecisionRequest): Promise<Answer<Submitted>> {
     const refusal = this.#refusal();
     if (refusal !== undefined) return { ok: false, failure: refusal };
-    const emission = this.#machinery.loop.kernel.emissionOfIntent(request.intentHash);
-    if (emission === undefined) return this.#decidedOrUnknown(request.intentHash);
-    if (emission.kind !== APPROVAL_KIND) return refuse('not_found', `${hashText(emission.intentHash)} is no approval`);
-    const adapter = this.#parts.registry.find(APPROVAL_KIND);
-    const prepared = prepareDecision(emission, request, adapter?.id ?? DISPATCHER_ID);
-    if (!prepared.ok) return prepared;
-    const roles = rolesFor(this.#parts.config.approvals.rules, approvalView(emission).subject);
-    if (roles !== undefined && request.roles !== undefined && !request.roles.some((role) => roles.includes(role))) {
-      return refuse('approval.role', `one of the roles ${roles.join(', ')} is needed`);
-    }
-    const applied = await this.#settleOpen(emission, prepared.value, decisionOutcome(request));
-    if (applied === undefined) return refuse('approval.decided', 'this request has been decided');
-    if ('code' in applied) return { ok: false, failure: applied };
-    return applied.outcome.kind === 'duplicate'
-      ? refuse('approval.decided', 'this request has been decided')
-      : this.#answer(applied);
-  }
-
-  /**
-   * Hands over a receipt for an emission that the dispatcher may or may not hold.
-   *
-   * @returns undefined when another receipt is on its way.
-   */
-  #settleOpen(
-    emission: Emission,
-    receipt: UnsignedReceipt,
-    outcome: EffectOutcome,
-  ): Promise<Applied | HostFailure> | undefined {
-    const { dispatcher, loop } = this.#machinery;
-    const completed = dispatcher.complete(emission.emissionSeq, outcome);
-    if (completed !== undefined) return completed;
-    if (dispatcher.isHeld(emission.emissionSeq)) return undefined;
-    return new Promise((resolve) => {
-      loop.deliver({ receipt, token: undefined, onDurable: resolve, onDropped: resolve });
-    });
-  }
-
-  async #decidedOrUnknown(intentHash: Uint8Array): Promise<Answer<Submitted>> {
-    // Its receipt may be applied and not durable yet.
-    await this.read(() => undefined);
-    const settled = await this.#receiptOnRecord(intentHash);
-    if (!settled.ok) return settled;
-    return settled.value
-      ? refuse('approval.decided', 'this request has been decided')
-      : refuse('not_found', `no approval ${hashText(intentHash)} is open`);
-  }
-
-  async #receiptOnRecord(intentHash: Uint8Array): Promise<Answer<boolean>> {
-    const settled = await this.settledEffect(intentHash, Number.POSITIVE_INFINITY);
-    return settled.ok ? ok(settled.value !== undefined) : settled;
-  }
-
-  #withdraw(emissionSeqs: readonly number[]): void {
-    const { loop } = this.#machinery;
-    for (const seq of emissionSeqs) {
-      const emission = loop.kernel.emission(seq);
-      if (emission === undefined) continue;
-      const error = {
-        code: 'approval.withdrawn',
-        message: 'nobody waits for this decision any more',
-        retryable: null,
-        detail_ref: null,
-      };
-      const adapterId = this.#parts.registry.find(APPROVAL_KIND)?.id ?? DISPATCHER_ID;
-      const receipt: UnsignedReceipt = {
-        intentHash: emission.intentHash,
-        emissionSeq: seq,
-        adapterId,
-        status: 'error',
-        error,
-      };
-      void this.#settleOpen(emission, receipt, {
-        status: 'error',
-        error: { code: error.code, message: error.message },
-      });
-    }
+    const decided = await this.#receipts.decide(request);
+    return decided.ok ? this.#answer(decided.value) : decided;
   }
 
   // Effects by hand
@@ -578,29 +495,9 @@ export class World {
   async injectReceipt(request: ManualReceiptRequest): Promise<Answer<Submitted>> {
     const refusal = this.#refusal();
     if (refusal !== undefined) return { ok: false, failure: refusal };
-    const { kernel } = this.#machinery.loop;
-    const bySeq = request.emissionSeq === undefined ? undefined : kernel.emission(request.emissionSeq);
-    const emission = request.emissionSeq === undefined ? kernel.emissionOfIntent(request.intentHash) : bySeq;
-    if (emission === undefined) {
-      const settled = await this.#receiptOnRecord(request.intentHash);
-      if (!settled.ok) return settled;
-      return settled.value ? ok(SETTLED_BEFORE) : refuse('receipt.unknown', 'no open effect has this intent');
-    }
-    if (toHex(emission.intentHash) !== toHex(request.intentHash)) {
-      return refuse('receipt.intent_mismatch', `emission ${emission.emissionSeq} has another intent`);
-    }
-    const adapterId = request.adapterId ?? this.#parts.registry.find(emission.kind)?.id;
-    const prepared = prepareManualReceipt(pinnedCatalog(kernel, emission), emission, { ...request, adapterId });
-    if (!prepared.ok) return prepared;
-    const applied = await new Promise<Applied | HostFailure>((resolve) => {
-      this.#machinery.loop.deliver({
-        receipt: prepared.value,
-        token: undefined,
-        onDurable: resolve,
-        onDropped: resolve,
-      });
-    });
-    return 'code' in applied ? { ok: false, failure: applied } : this.#answer(applied);
+    const injected = await this.#receipts.inject(request);
+    if (!injected.ok) return injected;
+    return injected.value === undefined ? ok(SETTLED_BEFORE) : this.#answer(injected.value);
   }
 
   /** Pending effects, oldest first, with what becomes of them here. */
@@ -692,83 +589,15 @@ export class World {
   // Snapshots
 
   /** Takes a snapshot of the state at head and promotes it; the newest one when nothing has changed since. */
-  snapshot(): Promise<Answer<{ readonly height: number; readonly ref: string }>> {
+  snapshot(): Promise<SnapshotAnswer> {
     return new Promise((resolve) => {
       const { loop } = this.#machinery;
       if (loop.isStopped) {
         resolve({ ok: false, failure: this.#failure ?? lockedFailure('the world has stopped') });
         return;
       }
-      loop.whenQuiet(() => this.#takeSnapshot(resolve));
+      this.#snapshots.take(resolve);
     });
-  }
-
-  #takeSnapshot(done: (answer: Answer<{ readonly height: number; readonly ref: string }>) => void): void {
-    const { loop } = this.#machinery;
-    const { clock } = this.#parts;
-    this.#snapshotDue = false;
-    const { height } = loop.durable;
-    if (this.#snapshot !== undefined && height === this.#snapshot.height + SNAPSHOT_ENTRIES) {
-      done(ok({ height: this.#snapshot.height, ref: hashText(this.#snapshot.ref) }));
-      return;
-    }
-    const beganNs = clock.monoNs();
-    const { ref, objects } = loop.kernel.snapshot();
-    this.#parts.failpoints?.reach('loop.snapshot_made', '');
-    const input: LoopInput = {
-      ingress: { kind: 'snapshot', snapshotRef: ref, promote: true },
-      onDurable: () => {
-        const now = clock.monoNs();
-        this.#snapshotNotBeforeNs = now + (now - beganNs) * BigInt(SNAPSHOT_SHARE);
-        this.#trimInbox();
-        done(ok({ height, ref: hashText(ref) }));
-      },
-      onDropped: (failure) => done({ ok: false, failure }),
-    };
-    // What the baseline stands on is signed before it is promoted (`journal.md` §2.1).
-    this.#parts.checkpoints?.sign();
-    loop.applyNow(input, objects);
-  }
-
-  /** Consumed inbox items go after a day, their dedupe keys after a week. */
-  #trimInbox(): void {
-    this.#parts.store.inbox.trim(this.worldId).catch((error: unknown) => {
-      this.#parts.log.warn('consumed inbox items were not removed', { error: String(error) });
-    });
-  }
-
-  /** `snapshot.every_entries` and `snapshot.every_ms`; under load no more often than their cost allows. */
-  #considerSnapshot(height: number, taken: { readonly height: number; readonly ref: Uint8Array } | undefined): void {
-    const { clock, config } = this.#parts;
-    if (taken !== undefined) {
-      this.#snapshot = taken;
-      this.#cancelSnapshotTimer?.();
-      this.#cancelSnapshotTimer = undefined;
-      this.#baselines?.wake();
-      return;
-    }
-    if (this.#state !== 'running' || this.#snapshotDue) return;
-    const since = height - (this.#snapshot?.height ?? 0) - SNAPSHOT_ENTRIES;
-    if (since >= config.snapshot.everyEntries && clock.monoNs() >= this.#snapshotNotBeforeNs) this.#snapshotNow();
-    else if (this.#cancelSnapshotTimer === undefined) {
-      this.#cancelSnapshotTimer = clock.setTimer(clock.monoNs() + BigInt(config.snapshot.everyMs) * 1_000_000n, () => {
-        this.#cancelSnapshotTimer = undefined;
-        if (this.#state === 'running' && !this.#snapshotDue) this.#snapshotNow();
-      });
-    }
-  }
-
-  #snapshotNow(): void {
-    this.#snapshotDue = true;
-    this.#machinery.loop.whenQuiet(() =>
-      this.#takeSnapshot((answer) => {
-        if (!answer.ok)
-          this.#parts.log.warn('a snapshot was not taken', {
-            code: answer.failure.code,
-            reason: answer.failure.message,
-          });
-      }),
-    );
   }
 
   // Reads
@@ -792,6 +621,7 @@ export class World {
   async status(): Promise<WorldStatus> {
     const { registry, lease } = this.#parts;
     const { dispatcher, loop } = this.#machinery;
+    const { newest } = this.#snapshots;
     const [waiting, livePlans] = await this.read((kernel) => [this.#waiting(kernel), kernel.liveCount] as const);
     return {
       worldId: this.worldId,
@@ -801,7 +631,7 @@ export class World {
       epoch: lease.epoch,
       head: loop.durable,
       manifestHash: hashText(loop.kernel.catalog.manifestHash),
-      snapshot: this.#snapshot && { height: this.#snapshot.height, ref: hashText(this.#snapshot.ref) },
+      snapshot: newest && { height: newest.height, ref: hashText(newest.ref) },
       checkpoints: this.#parts.checkpoints?.status,
       livePlans,
       waiting,
@@ -818,7 +648,7 @@ export class World {
       else if (emission.kind === APPROVAL_KIND) approvals++;
       else receipts++;
     }
-    return { timers, approvals, receipts, events: kernel.waits().length };
+    return { timers, approvals, receipts, events: kernel.waitCount };
   }
 
   // Batch mode
@@ -900,9 +730,6 @@ export class World {
 }
 
 const CONFIG_HINT = { hint: 'Read it again and make the change against that one.' };
-
-/** `snapshot` and `baseline`. */
-const SNAPSHOT_ENTRIES = 2;
 
 const SETTLED_BEFORE: Submitted = { state: 'settled_before', duplicate: true };
 
