@@ -29,10 +29,10 @@ export type Submission =
 export async function submitItem(
   store: Store,
   worldId: string,
-  item: EncodedItem,
+  { item, digest, dedupeKey, isDelivery }: EncodedItem,
   options: SubmitOptions,
 ): Promise<Answer<Submission>> {
-  const enqueued = await store.inbox.enqueue(worldId, item.item, item.digest, item.dedupeKey);
+  const enqueued = await store.inbox.enqueue(worldId, item, digest, dedupeKey, { isDelivery });
   switch (enqueued.answer) {
     case 'ok':
       return awaitItem(store, worldId, enqueued.seq, false, options);

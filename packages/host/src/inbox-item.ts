@@ -29,6 +29,8 @@ export interface EncodedItem {
   /** `kernel.md` §3 rule 2, 32 bytes. */
   readonly digest: Uint8Array;
   readonly dedupeKey: string | undefined;
+  /** A receipt or timer: a full inbox takes it all the same, and its key is kept (`hosting.md` §7). */
+  readonly isDelivery: boolean;
 }
 
 /** @returns what `inbox.enqueue` takes. */
@@ -40,7 +42,12 @@ export function encodeInboxItem(envelope: InboxEnvelope): EncodedItem {
     dedupe_key: dedupeKey,
     enqueued_at_ns: enqueuedAtNs,
   };
-  return { item: encode({ ...common, ...fieldsOf(ingress) }), digest: ingressDigest(ingress), dedupeKey };
+  return {
+    item: encode({ ...common, ...fieldsOf(ingress) }),
+    digest: ingressDigest(ingress),
+    dedupeKey,
+    isDelivery: ingress.kind === 'receipt' || ingress.kind === 'timer',
+  };
 }
 
 function fieldsOf(ingress: InboxIngress): { [key: string]: CborValue | undefined } {

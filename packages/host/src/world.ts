@@ -439,12 +439,12 @@ export class World {
   async #enqueue(ingress: InboxIngress): Promise<Answer<Submitted>> {
     const { store, clock } = this.#parts;
     const ingressId = ingress.ingressId ?? `host:${uuidv7(clock.wallNs())}`;
-    const encoded = encodeInboxItem({
+    const { item, digest, dedupeKey, isDelivery } = encodeInboxItem({
       ingress: { ...ingress, ingressId },
       dedupeKey: ingressId,
       enqueuedAtNs: clock.wallNs(),
     });
-    const answer = await store.inbox.enqueue(this.worldId, encoded.item, encoded.digest, encoded.dedupeKey);
+    const answer = await store.inbox.enqueue(this.worldId, item, digest, dedupeKey, { isDelivery });
     switch (answer.answer) {
       case 'ok':
       case 'duplicate':

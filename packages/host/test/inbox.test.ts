@@ -65,6 +65,24 @@ const ingresses: fc.Arbitrary<InboxIngress> = fc.oneof(
   }),
 );
 
+test('a full inbox makes clients wait and takes receipts and timers all the same (hosting.md §7)', async () => {
+  const { store, worldId } = await Bench.create({ store: { inboxMax: 0 } });
+  const submit = (ingress: InboxIngress, dedupeKey: string) =>
+    submitItem(store, worldId, encodeInboxItem({ ingress, dedupeKey, enqueuedAtNs: 1n }), { timeoutMs: 0 });
+
+  expect(await submit({ kind: 'event', schema: 'a/B@1', value: encode({}) }, 'k')).toMatchObject({
+    failure: { code: 'full' },
+  });
+  expect(await submit({ kind: 'timer', emissionSeq: 7 }, 't:7:1')).toMatchObject({ ok: true });
+  const receipt = {
+    intentHash: new Uint8Array(32),
+    adapterId: 'a',
+    status: 'ok',
+    signature: new Uint8Array(64),
+  } as const;
+  expect(await submit({ kind: 'receipt', receipt, verdict: {} }, 'r:7:1')).toMatchObject({ ok: true });
+});
+
 describe('an inbox item (`docs/formats/inbox-item.md`)', () => {
   test('decoding gives back what was encoded, and the digest is that of the ingress it becomes', () => {
     fc.assert(
