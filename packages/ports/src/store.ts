@@ -218,6 +218,8 @@ export interface InboxItem {
   readonly seq: Uint8Array;
   /** Encoded by the host (`inbox item` of `docs/formats`). */
   readonly item: Uint8Array;
+  /** As it was enqueued with: whoever applies the item compares, since a store never looks inside. */
+  readonly digest: Uint8Array;
   readonly dedupeKey?: string | undefined;
   readonly enqueuedAtNs: bigint;
 }

@@ -176,7 +176,7 @@ export class Reader {
     const w = this.#number(worldId);
     if (w === undefined) return [];
     const rows = this.#sql.bigAll(
-      `SELECT id, item, dedupe_key, enqueued_at FROM inbox WHERE id > ? AND id < ? AND item IS NOT NULL
+      `SELECT id, item, digest, dedupe_key, enqueued_at FROM inbox WHERE id > ? AND id < ? AND item IS NOT NULL
        ORDER BY id LIMIT ?`,
       rowId(w, from),
       rowId(w + 1, 0),
@@ -185,6 +185,7 @@ export class Reader {
     return rows.map((row) => ({
       seq: seqBytes(ordinalOf(row.id as bigint)),
       item: blob(row.item),
+      digest: blob(row.digest),
       dedupeKey: (row.dedupe_key as string | null) ?? undefined,
       enqueuedAtNs: row.enqueued_at as bigint,
     }));

@@ -42,9 +42,10 @@ export function memoryInbox(universe: Universe): Store['inbox'] {
       const found = [...(worlds.get(worldId)?.items ?? [])].filter(
         ([seq, { item }]) => seq > from && item !== undefined,
       );
-      return found.slice(0, Math.max(0, limit)).map(([seq, { item, dedupeKey, enqueuedAtNs }]) => ({
+      return found.slice(0, Math.max(0, limit)).map(([seq, { item, digest, dedupeKey, enqueuedAtNs }]) => ({
         seq: u64be(seq),
         item: item!.slice(),
+        digest: digest.slice(),
         dedupeKey,
         enqueuedAtNs,
       }));

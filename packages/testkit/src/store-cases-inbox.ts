@@ -24,7 +24,7 @@ export const INBOX_CASES: readonly StoreCase[] = [
     },
   },
   {
-    name: '§4.1 inbox.read gives what lies after a seq, at most so many, with key and time',
+    name: '§4.1 inbox.read gives what lies after a seq, at most so many, with digest, key and time',
     async run(t) {
       const world = await t.world();
       const enqueuedAtNs = t.clock.wallNs();
@@ -33,7 +33,7 @@ export const INBOX_CASES: readonly StoreCase[] = [
       const b = await world.enqueue('b');
       const c = await world.enqueue('c');
       const [first] = await t.store.inbox.read(world.worldId, NONE, 1);
-      same(first, { seq: a, item: utf8('a'), dedupeKey: 'key a', enqueuedAtNs });
+      same(first, { seq: a, item: utf8('a'), digest: hash('a'), dedupeKey: 'key a', enqueuedAtNs });
       same(
         (await t.store.inbox.read(world.worldId, a, 10)).map((found) => found.seq),
         [b, c],

@@ -176,7 +176,7 @@ export const OUTBOX_CASES: readonly StoreCase[] = [
       const answer = await t.store.outbox.complete(world.worldId, 7, row.token, ...receipt('r'));
       const [item] = await t.store.inbox.read(world.worldId, NONE, 10);
       same(answer, { answer: 'ok', seq: item?.seq });
-      same([item?.item, item?.dedupeKey], [utf8('r'), 'r:7:2']);
+      same([item?.item, item?.digest, item?.dedupeKey], [utf8('r'), hash('r'), 'r:7:2']);
       same(await only(t, world), {
         emissionSeq: 7,
         kind: 'http.request',

@@ -66,6 +66,7 @@ export const TIMER_CASES: readonly StoreCase[] = [
       await t.store.timers.fire(world.worldId, 1);
       const [item] = await t.store.inbox.read(world.worldId, NONE, 10);
       const digest = hashOf({ kind: 'timer', emission_seq: 1 });
+      same(item?.digest, digest);
       await answers(t.store.inbox.enqueue(world.worldId, NONE, digest, 't:1:1'), {
         answer: 'duplicate',
         seq: item?.seq,

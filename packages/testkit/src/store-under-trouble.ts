@@ -249,8 +249,9 @@ class Client {
       checkpoints: await quiet.checkpoint.read(this.#worldId, 0, 10_000),
       // Sent at once, items may come in any order; each is there once, and all are consumed at the same places.
       items: items
-        .map(({ item, dedupeKey = '' }) => ({
+        .map(({ item, digest, dedupeKey = '' }) => ({
           key: withoutAttempt(dedupeKey),
+          digest,
           // The store writes into a timer's offer when it made it.
           item: dedupeKey.startsWith('t:') ? undefined : item,
         }))
