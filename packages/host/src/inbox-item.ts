@@ -24,6 +24,11 @@ export interface InboxEnvelope {
   readonly enqueuedAtNs: bigint;
 }
 
+export interface DecodedItem extends InboxEnvelope {
+  /** It has members that this version does not read. */
+  readonly saysMore: boolean;
+}
+
 export interface EncodedItem {
   readonly item: Uint8Array;
   /** `kernel.md` §3 rule 2, 32 bytes. */
@@ -115,7 +120,7 @@ function receiptFields(r: ReceiptData): { [key: string]: CborValue | undefined }
  * @returns the ingress without `inboxSeq`; a receipt's verdict is empty until the lease holder has judged it. Failure
  *   code `decode_error`.
  */
-export function decodeInboxItem(bytes: Uint8Array): Result<InboxEnvelope> {
+export function decodeInboxItem(bytes: Uint8Array): Result<DecodedItem> {
   const decoded = decode(bytes);
   if (!decoded.ok) return malformed(decoded.failure.code);
   const item = decoded.value;
@@ -136,7 +141,7 @@ export function decodeInboxItem(bytes: Uint8Array): Result<InboxEnvelope> {
   const ingress = readIngress(kind, fields, { ingressId, dedupeKey });
   if (fields.problem !== undefined) return malformed(fields.problem);
   if (ingress === undefined) return malformed(`unknown kind "${kind}"`);
-  return ok({ ingress, dedupeKey, enqueuedAtNs });
+  return ok({ ingress, dedupeKey, enqueuedAtNs, saysMore: fields.hasMore });
 }
 
 function readIngress(
@@ -230,6 +235,7 @@ function readReceipt(fields: Fields): ReceiptData {
 class Fields {
   problem: string | undefined;
   readonly #item: { readonly [key: string]: CborValue | undefined };
+  readonly #read = new Set<string>();
 
   constructor(item: { readonly [key: string]: CborValue | undefined }) {
     this.#item = item;
@@ -239,7 +245,13 @@ class Fields {
     this.problem ??= problem;
   }
 
+  /** Members that nobody asked for. */
+  get hasMore(): boolean {
+    return Object.keys(this.#item).some((name) => !this.#read.has(name));
+  }
+
   #get<T>(name: string, kind: string, test: (value: CborValue) => value is CborValue & T, otherwise: T): T {
+    this.#read.add(name);
     const value = this.#item[name];
     if (value !== undefined && test(value)) return value;
     this.refuse(`"${name}" must be ${kind}`);

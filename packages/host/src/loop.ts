@@ -13,13 +13,14 @@ import type { Clock, CommitAnswer, Failpoints, Head, InboxItem, Logger, Store } 
 import type { FinishedReceipt } from './dispatcher.ts';
 import type { HostFailure } from './failure.ts';
 import { type GroupEntry, OpenGroup } from './group.ts';
-import { decodeInboxItem } from './inbox-item.ts';
 import type { InboxReader } from './inbox-reader.ts';
 import type { HostKey } from './keys.ts';
 import type { Lease, LeaseLoss } from './lease.ts';
 import { Fifo, type LoopInput, type OutboxKey, outboxKey } from './loop-input.ts';
+import { isCorruption } from './restore.ts';
 import { SIGNING_GROUP_MAX, signReceipts } from './signer.ts';
 import type { Stamper } from './stamps.ts';
+import { readStoredItem } from './stored-item.ts';
 import type { DueEntry, TimerIndex } from './timers.ts';
 import type { ReceiptVerifier } from './verifier.ts';
 
@@ -31,6 +32,7 @@ import type { ReceiptVerifier } from './verifier.ts';
  * L3  A group whose commit did not happen is discarded with everything applied after it. Its inputs are applied again
  *     with new stamps, in the same order, unless the loop stops.
  * L4  Nothing is applied without lease margin, and nothing is written after the lease is gone.
+ * L5  Nothing is applied of an inbox item that is not what was enqueued.
  */
 
 export interface LoopParts {
@@ -371,10 +373,13 @@ export class Loop {
   }
 
   #ingressOf(item: InboxItem): Ingress {
-    const decoded = decodeInboxItem(item.item);
-    // No item at all: an event without a schema, which the kernel refuses on record, so that the cursor moves on.
-    if (!decoded.ok) return { kind: 'event', schema: '', value: item.item.subarray(0, 1024), inboxSeq: item.seq };
-    const { ingress } = decoded.value;
+    const stored = readStoredItem(item);
+    if (!stored.ok) {
+      if (isCorruption(stored.failure.code)) throw new FailureError(stored.failure);
+      // No item at all: an event without a schema, which the kernel refuses on record, so that the cursor moves on.
+      return { kind: 'event', schema: '', value: item.item.subarray(0, 1024), inboxSeq: item.seq };
+    }
+    const { ingress } = stored.value;
     if (ingress.kind !== 'receipt') return { ...ingress, inboxSeq: item.seq };
     const verdict = this.#verdict(ingress.receipt);
     return { ...ingress, verdict, inboxSeq: item.seq, dedupeKey: item.dedupeKey };
@@ -598,7 +603,7 @@ export class Loop {
       code,
       error: error instanceof Error ? (error.stack ?? message) : message,
     });
-    this.stop({ code, path: [], message });
+    this.stop(error instanceof FailureError ? error.failure : { code, path: [], message });
   }
 
   // Endings
