@@ -3,7 +3,6 @@ import { type Failure, FailureError, type Result } from '@worldline/canon';
 import { type CommitArguments, packCommit } from './commit-message.ts';
 import type { OperationAnswer, OperationArguments, OperationName, PostedOperation } from './operations.ts';
 import type { Reply, Request, WriterMessage, WriterStart } from './protocol.ts';
-import { ShortWait } from './short-wait.ts';
 import { damageFailure } from './sql.ts';
 
 export type CallAnswer<K extends OperationName> =
@@ -14,9 +13,6 @@ interface Waiting {
   readonly settle: (reply: Reply) => void;
 }
 
-/** An answer takes about one sync of the disk; a slow one is worth no waiting. */
-const AWAKE_MS = 1;
-
 /** The calling side of the writer thread. The thread keeps the process alive only while it owes an answer. */
 export class WriterThread {
   readonly #worker: Worker;
@@ -24,9 +20,6 @@ export class WriterThread {
   readonly #exited: Promise<void>;
   readonly #clockNs: (() => bigint) | undefined;
   #lastId = 0;
-  readonly #answer = new ShortWait(AWAKE_MS);
-  #askedMs = 0;
-  #isAwake = false;
   /** Why nothing more can be written. */
   #ended: string | undefined;
 
@@ -49,7 +42,6 @@ export class WriterThread {
         this.#waiting.delete(reply.id);
         waiting?.settle(reply);
       }
-      this.#answer.took(performance.now() - this.#askedMs);
       // The end of a closing thread is waited for.
       if (this.#waiting.size === 0 && this.#ended === undefined) worker.unref();
     });
@@ -126,17 +118,7 @@ export class WriterThread {
     if (this.#waiting.size === 0) this.#worker.ref();
     this.#waiting.set(request.id, { settle });
     this.#worker.postMessage(request, transfer);
-    this.#askedMs = performance.now();
-    if (this.#isAwake || this.#answer.awakeMs === 0) return;
-    this.#isAwake = true;
-    setImmediate(this.#stayAwake);
   }
-
-  /** Turns the event loop without rest: everything else in it goes on. */
-  readonly #stayAwake = (): void => {
-    this.#isAwake = this.#waiting.size > 0 && performance.now() - this.#askedMs < this.#answer.awakeMs;
-    if (this.#isAwake) setImmediate(this.#stayAwake);
-  };
 
   #end(message: string): void {
     this.#ended ??= message;

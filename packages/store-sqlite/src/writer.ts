@@ -3,7 +3,6 @@ import { FailureError } from '@worldline/canon';
 import type { Failpoints } from '@worldline/ports';
 import { openForWriting } from './connection.ts';
 import type { Request, WriterMessage, WriterStart } from './protocol.ts';
-import { ShortWait } from './short-wait.ts';
 import type { Sql } from './sql.ts';
 import { WriterConnection } from './writer-connection.ts';
 
@@ -17,9 +16,6 @@ import { WriterConnection } from './writer-connection.ts';
 
 /** Bounds one transaction, so that the first of many waiting callers is not kept for long. */
 const GROUP_MAX = 128;
-/** When the host's loop has a next commit, it sends it this soon after an answer. */
-const AWAKE_MS = 0.4;
-const ROUNDS_MAX = 32;
 
 if (parentPort === null) throw new Error('this module is the entry of a worker thread');
 const port = parentPort;
@@ -45,11 +41,7 @@ async function armed({ failpoints: given }: WriterStart): Promise<Failpoints | u
 
 function serve(sql: Sql, failpoints: Failpoints | undefined): void {
   const connection = new WriterConnection(sql, start, failpoints);
-  const nextRequest = new ShortWait(AWAKE_MS);
-  let answeredMs = performance.now();
-
-  const run = (first: Request): boolean => {
-    nextRequest.took(performance.now() - answeredMs);
+  port.on('message', (first: Request) => {
     const group = [first];
     while (group.length < GROUP_MAX && group.at(-1)?.operation !== 'close') {
       const next = receiveMessageOnPort(port);
@@ -58,26 +50,10 @@ function serve(sql: Sql, failpoints: Failpoints | undefined): void {
     }
     const last = group.at(-1)?.operation === 'close' ? group.pop() : undefined;
     if (group.length > 0) send({ replies: connection.run(group) });
-    answeredMs = performance.now();
-    if (last === undefined) return true;
+    if (last === undefined) return;
     connection.close();
     send({ replies: [{ id: last.id, answer: undefined }] });
     port.close();
-    return false;
-  };
-  /** What comes while this thread stays awake. */
-  const awaited = (): Request | undefined => {
-    const { awakeMs } = nextRequest;
-    while (performance.now() - answeredMs < awakeMs) {
-      const next = receiveMessageOnPort(port);
-      if (next !== undefined) return next.message as Request;
-    }
-    return undefined;
-  };
-  port.on('message', (first: Request) => {
-    let next: Request | undefined = first;
-    // Now and then the event loop gets its turn: the engine's own tasks wait there.
-    for (let n = 0; next !== undefined && run(next); n++) next = n < ROUNDS_MAX ? awaited() : undefined;
   });
   send({ ready: true });
 }
