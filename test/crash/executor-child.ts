@@ -1,6 +1,6 @@
 import { decode, encode, hashOf, toHex, unwrap } from '@worldline/canon';
-import { encodeInboxItem, signReceipts, type UnsignedReceipt } from '@worldline/host';
-import { decodeRecord, type EffectIntent } from '@worldline/kernel';
+import { encodeInboxItem, readOutboxRequest, signReceipts, type UnsignedReceipt } from '@worldline/host';
+import type { EffectIntent } from '@worldline/kernel';
 import type { OutboxRow } from '@worldline/ports';
 import { type Composition, keysOf, openStore } from './composition.ts';
 
@@ -17,7 +17,7 @@ const { worldId } = composition;
 const store = await openStore(composition);
 const keys = await keysOf(composition);
 
-const intentOf = (row: OutboxRow) => unwrap(decodeRecord(row.request)) as EffectIntent;
+const intentOf = (row: OutboxRow) => unwrap(readOutboxRequest(row));
 const isKeyed = (intent: EffectIntent) => intent.idempotency_key.some((byte) => byte !== 0);
 
 async function call(intent: EffectIntent): Promise<number> {

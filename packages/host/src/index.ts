@@ -57,6 +57,7 @@ export { silentLogger } from './log.ts';
 export { directApplyDisabled, type ManifestChangeRequest, prepareManifestChange } from './manifest-change.ts';
 export { useNativeSha256 } from './native-hash.ts';
 export { type OpenWorldOptions, openWorld } from './open.ts';
+export { readOutboxRequest } from './outbox-request.ts';
 export { type AdapterFactory, loadPlugins } from './plugins.ts';
 export { AdapterRegistry, DISPATCHER_ID } from './registry.ts';
 export { type ReplayDifference, type ReplayOptions, type ReplayReport, replayVerify } from './replay.ts';

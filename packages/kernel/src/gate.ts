@@ -59,7 +59,7 @@ const PARAMS = encodedText('params');
 const IDEMPOTENCY_KEY = encodedText('idempotency_key');
 
 /** `H({kind, params, cap, idempotency_key})` (`kernel.md` §9.1). */
-function hashIntent(kind: string, params: Uint8Array, cap: string, idempotencyKey: Uint8Array): Uint8Array {
+export function hashIntent(kind: string, params: Uint8Array, cap: string, idempotencyKey: Uint8Array): Uint8Array {
   hashed.clear();
   hashed.prefix();
   hashed.map(4);

@@ -25,7 +25,7 @@ export {
 export { decodeConfig, defaultConfig, encodeConfig, type WorldConfig, type WorldLimits } from './config.ts';
 export { classOf, type Emission, type EmissionClass, timerDueNs } from './emission.ts';
 export { KernelFault } from './fault.ts';
-export { type CapVerdict, dueWallNs } from './gate.ts';
+export { type CapVerdict, dueWallNs, hashIntent } from './gate.ts';
 export type {
   ConfigIngress,
   EventIngress,

@@ -243,7 +243,7 @@ export interface OutboxRow {
   readonly emissionSeq: number;
   readonly intentHash: Uint8Array;
   readonly kind: string;
-  /** Payload of the `effect_intent`. */
+  /** Payload of the `effect_intent`; whoever performs it compares it with `intentHash`. */
   readonly request: Uint8Array;
   readonly token: Uint8Array;
   /** 1 for the first claim. */
