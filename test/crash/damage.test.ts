@@ -5,11 +5,11 @@ import { FailureError, fromHex, hashText, toHex, unwrap } from '@worldline/canon
 import { collectBatches, readFailure, replayVerify, restoreKernel, verifyJournal } from '@worldline/host';
 import type { Store } from '@worldline/ports';
 import { openSqliteStore } from '@worldline/store-sqlite';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { checkAtRest } from './check.ts';
-import { open, openStore, send } from './composition.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { checkAtRest, outcomes, recordsOf } from './check.ts';
+import { enqueue, open, openStore, send } from './composition.ts';
 import { Folder } from './folder.ts';
-import { Lab } from './lab.ts';
+import { kill, Lab } from './lab.ts';
 import { seeded } from './random.ts';
 import { commitEnds } from './wal.ts';
 
@@ -304,5 +304,117 @@ describe('the write-ahead log', () => {
         await store.close();
       });
     }
+  });
+});
+
+describe('one flipped bit in a row that has no checksum', () => {
+  let own: Lab;
+  beforeEach(async () => {
+    own = await Lab.make();
+  });
+  afterEach(() => own.remove());
+
+  /** Changes or reads the tables beside the store; the structure of their pages stays whole. */
+  function inTables<T>(use: (db: DatabaseSync) => T): T {
+    const db = new DatabaseSync(join(own.composition.dir, 'store', 'worldline.db'));
+    try {
+      return use(db);
+    } finally {
+      db.close();
+    }
+  }
+
+  /** In the only row of a table: the call of job `a` becomes one of job `c`. */
+  function misdirect(table: string, column: string): void {
+    inTables((db) => {
+      const { bytes } = db.prepare(`SELECT ${column} AS bytes FROM ${table}`).get() as { bytes: Uint8Array };
+      const { url } = own.job('keyed', 'a');
+      const at = Buffer.from(bytes).indexOf(`${url}a`);
+      expect(at).toBeGreaterThan(0);
+      bytes[at + url.length]! ^= 2;
+      expect(db.prepare(`UPDATE ${table} SET ${column} = ?`).run(bytes).changes).toBe(1);
+    });
+  }
+
+  test('an unread inbox item: journal.corrupt with its place; nothing is applied, and the world is quarantined', async () => {
+    await own.withStore((store) => enqueue(own.composition, store, own.job('keyed', 'a')));
+    const before = await own.look(contentOf);
+    misdirect('inbox', 'item');
+    await own.withStore(async (store) => {
+      const opened = await open(own.composition, store);
+      const failure = opened.ok ? await opened.value.closed : opened.failure;
+      expect(failure).toMatchObject({ code: 'journal.corrupt', path: ['inbox', '0000000000000001'] });
+      await expect.poll(async () => (await store.world.get(worldId()))!.status).toBe('quarantined');
+      expect(await open(own.composition, store)).toMatchObject({ ok: false, failure: { code: 'world.quarantined' } });
+    });
+    expect(await own.look(contentOf)).toEqual(before);
+    expect([own.service.calls('a'), own.service.calls('c')]).toEqual([0, 0]);
+  });
+
+  test('the request of an outbox row: no executor performs it (host.md §4), and the world what it emitted', async () => {
+    await own.sendAndDie('keyed', { hostRules: kill({ at: 'dispatch.durable', what: 'http.request' }) });
+    await own.freeRows();
+    misdirect('outbox', 'request');
+    const executor = own.startExecutor();
+    expect(await executor.gone).toBe(1);
+    expect(executor.log).toContain('journal.corrupt');
+    expect([own.service.calls('a'), own.service.calls('c')]).toEqual([0, 0]);
+    await own.reopened();
+    expect(outcomes(await own.look(checkAtRest))).toEqual([['a', 'ok']]);
+    expect([own.service.calls('a'), own.service.calls('c')]).toEqual([1, 0]);
+  });
+
+  interface TimerColumns {
+    readonly emission_seq: bigint;
+    readonly intent_hash: Uint8Array;
+    readonly due: bigint;
+  }
+  const timers = () =>
+    inTables((db) => {
+      const rows = db.prepare('SELECT emission_seq, intent_hash, due FROM timers');
+      rows.setReadBigInts(true);
+      return rows.all() as unknown as TimerColumns[];
+    });
+  const flipTimer = (column: string, bit: number) =>
+    inTables((db) => {
+      const mask = String(1n << BigInt(bit));
+      db.exec(`UPDATE timers SET ${column} = (${column} | ${mask}) - (${column} & ${mask})`);
+    });
+
+  test.each([
+    ['the emission of a timer row', 'emission_seq', 6],
+    ['an instant decades too early', 'due', 60],
+    ['an instant decades too late', 'due', 61],
+  ])(
+    '%s: made anew when the world is opened (L7), and no timer comes early (hosting.md §8.3)',
+    async (_, column, bit) => {
+      const HOUR_NS = 3_600_000_000_000;
+      await own.reopened(async (world) => void unwrap(await send(world, own.job('nap', 'a', HOUR_NS), 'applied')));
+      const [before] = timers();
+      flipTimer(column, bit);
+      const [damaged] = timers();
+      expect(damaged).not.toEqual(before);
+      await own.withStore(async (store) => {
+        // What a timer service makes of it.
+        const { rows } = await store.timers.due(worldId(), 10);
+        expect(rows.length).toBe(bit === 60 ? 1 : 0);
+        for (const row of rows) await store.timers.fire(worldId(), row.emissionSeq);
+      });
+      await own.reopened();
+      const [after, ...others] = timers();
+      expect(others).toEqual([]);
+      expect({ ...after, due: 0n }).toEqual({ ...before, due: 0n });
+      // The instant is estimated anew; the flipped bits are worth decades.
+      const change = after!.due - before!.due;
+      expect(change < 1n << 58n && change > -(1n << 58n)).toBe(true);
+      expect(outcomes(await own.look(recordsOf))).toEqual([]);
+    },
+  );
+
+  test('a timer whose row is damaged comes all the same', async () => {
+    await own.sendAndDie('nap', { hostRules: kill({ at: 'loop.timer_due' }) });
+    flipTimer('emission_seq', 6);
+    await own.reopened();
+    expect(outcomes(await own.look(checkAtRest))).toEqual([['a', 'ok']]);
   });
 });

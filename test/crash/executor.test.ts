@@ -19,13 +19,7 @@ beforeAll(async () => {
     [['enqueue', origin.job('keyed', 'k')], ['enqueue', origin.job('once', 'o')], ['open'], ['stay']],
     { hostRules: kill({ at: 'dispatch.durable', hit: 2 }) },
   );
-  await origin.withStore(async (store) => {
-    const { worldId } = origin.composition;
-    const { holder } = (await store.world.get(worldId))!.lease!;
-    const lease = await store.lease.acquire(worldId, 'passer-by', 60_000, holder);
-    if (lease.answer !== 'ok') throw new Error(lease.answer);
-    await store.lease.release(worldId, 'passer-by', lease.epoch);
-  });
+  await origin.freeRows();
   const rows = await origin.look((store, worldId) => store.outbox.list(worldId));
   expect(rows).toMatchObject([{ claimed: false }, { claimed: false }]);
 });

@@ -144,10 +144,25 @@ export class Lab {
 
   /** The same for an executor. */
   executorKilled(rules: Partial<Composition>): Promise<readonly string[]> {
+    return this.#dead(this.startExecutor(rules));
+  }
+
+  startExecutor(rules: Partial<Composition> = {}): Child {
     const given = JSON.stringify({ ...this.composition, ...rules });
     const child = new Child(['--disable-warning=ExperimentalWarning', EXECUTOR, given]);
     this.#children.push(child);
-    return this.#dead(child);
+    return child;
+  }
+
+  /** Ends the lease of a process that is gone, and with it the claims that its commits made. */
+  async freeRows(): Promise<void> {
+    const { worldId } = this.composition;
+    await this.withStore(async (store) => {
+      const { holder } = (await store.world.get(worldId))!.lease!;
+      const lease = await store.lease.acquire(worldId, 'passer-by', 60_000, holder);
+      if (lease.answer !== 'ok') throw new Error(lease.answer);
+      await store.lease.release(worldId, 'passer-by', lease.epoch);
+    });
   }
 
   async #dead(child: Child): Promise<readonly string[]> {
