@@ -23,6 +23,7 @@ export function openForWriting(dir: string): Sql {
   return opening(path, () => {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     const isNew = !existsSync(path);
+    checkLog(path);
     const sql = connect(path, false);
     try {
       const found = checkOwner(sql, path);
@@ -43,13 +44,19 @@ export function openForWriting(dir: string): Sql {
   });
 }
 
-/** A reading connection to an existing file. @throws FailureError with the codes of `openFailure`. */
-export function openForReading(dir: string): Sql {
+/**
+ * A reading connection to an existing file.
+ *
+ * @param isChecked - the log was looked at by the writing connection of the same store.
+ * @throws FailureError with the codes of `openFailure`.
+ */
+export function openForReading(dir: string, isChecked = false): Sql {
   const path = databasePath(dir);
   if (!existsSync(path)) {
     throw new FailureError({ code: 'store.missing', path: [], message: `there is no store in ${dir}` });
   }
   return opening(path, () => {
+    if (!isChecked) checkLog(path);
     const sql = connect(path, true);
     try {
       const found = checkOwner(sql, path);
@@ -72,7 +79,8 @@ export function openForReading(dir: string): Sql {
   });
 }
 
-function connect(path: string, readOnly: boolean): Sql {
+/** @throws FailureError `journal.corrupt`. */
+function checkLog(path: string): void {
   const damage = findWalDamage(`${path}-wal`);
   if (damage !== undefined) {
     const { offset, lost } = damage;
@@ -84,6 +92,9 @@ function connect(path: string, readOnly: boolean): Sql {
       ),
     );
   }
+}
+
+function connect(path: string, readOnly: boolean): Sql {
   const db = new DatabaseSync(path, { readOnly, allowExtension: false });
   db.exec(
     `PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY`,

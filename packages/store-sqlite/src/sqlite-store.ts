@@ -52,7 +52,7 @@ export async function openSqliteStore(dir: string, options: SqliteStoreOptions =
     writer = started.value;
   }
   try {
-    const reader = new Reader(openForReading(dir), dir);
+    const reader = new Reader(openForReading(dir, writer !== undefined), dir);
     return {
       ok: true,
       value: sqliteStore({ writer, reader, clockNs: clockNs ?? (() => BigInt(Date.now()) * 1_000_000n) }),

@@ -35,7 +35,7 @@ export function findWalDamage(path: string): WalDamage | undefined {
   return found;
 }
 
-function readLog(path: string): Uint8Array | undefined {
+function readLog(path: string): Uint8Array<ArrayBuffer> | undefined {
   try {
     // A buffer of its own, so that words lie where a typed array can look at them.
     return new Uint8Array(readFileSync(path));
@@ -45,21 +45,57 @@ function readLog(path: string): Uint8Array | undefined {
   }
 }
 
-function scan(bytes: Uint8Array): WalDamage | undefined {
-  const view = new DataView(bytes.buffer);
+/** Words of a log in the byte order that it names; logs of this machine's own order are read four bytes at a time. */
+class Log {
+  readonly view: DataView;
+  readonly #words: Int32Array;
+
+  constructor(bytes: Uint8Array<ArrayBuffer>) {
+    this.view = new DataView(bytes.buffer);
+    this.#words = new Int32Array(bytes.buffer, 0, bytes.length >> 2);
+  }
+
+  sums({ at, length, little }: Span, [from0, from1]: Sums): Sums {
+    let [s0, s1] = [from0 | 0, from1 | 0];
+    if (little === IS_LITTLE) {
+      const words = this.#words;
+      for (let i = at >> 2; i < (at + length) >> 2; i += 2) {
+        s0 = (s0 + words[i]! + s1) | 0;
+        s1 = (s1 + words[i + 1]! + s0) | 0;
+      }
+    } else {
+      for (let i = at; i < at + length; i += 8) {
+        s0 = (s0 + this.view.getInt32(i, little) + s1) | 0;
+        s1 = (s1 + this.view.getInt32(i + 4, little) + s0) | 0;
+      }
+    }
+    return [s0 >>> 0, s1 >>> 0];
+  }
+
+  isSound(span: Span, before: Sums, expected: Sums): boolean {
+    const [s0, s1] = this.sums(span, before);
+    return s0 === expected[0] && s1 === expected[1];
+  }
+}
+
+const IS_LITTLE = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+
+function scan(bytes: Uint8Array<ArrayBuffer>): WalDamage | undefined {
+  const log = new Log(bytes);
+  const { view } = log;
   if (bytes.length <= HEADER + FRAME_HEADER) return undefined;
   const magic = view.getUint32(0);
   const little = magic === 0x377f0682;
   const pageSize = view.getUint32(8);
   const isHeader =
-    (little || magic === 0x377f0683) && checksum(view, { at: 0, length: 24, little }, [0, 0], stored(view, 24));
+    (little || magic === 0x377f0683) && log.isSound({ at: 0, length: 24, little }, [0, 0], stored(view, 24));
   // The header is synced before the first frame is written, so frames without one were durable under one.
   if (!isHeader) return bytes.subarray(0, HEADER).some((byte) => byte !== 0) ? { offset: 0, lost: 1 } : undefined;
   const frameBytes = FRAME_HEADER + pageSize;
   const isSalted = (at: number) => same(bytes, bytes, at + 8, 8, 16);
   const isSound = (at: number, before: Sums) => {
-    const middle = sums(view, { at, length: 8, little }, before);
-    return checksum(view, { at: at + FRAME_HEADER, length: pageSize, little }, middle, stored(view, at + 16));
+    const middle = log.sums({ at, length: 8, little }, before);
+    return log.isSound({ at: at + FRAME_HEADER, length: pageSize, little }, middle, stored(view, at + 16));
   };
   let before = stored(view, 24);
   let damaged: number | undefined;
@@ -83,27 +119,13 @@ type Sums = readonly [number, number];
 
 interface Span {
   readonly at: number;
-  /** A multiple of 8. */
+  /** A multiple of 8, as `at` is. */
   readonly length: number;
   readonly little: boolean;
 }
 
 function stored(view: DataView, at: number): Sums {
   return [view.getUint32(at), view.getUint32(at + 4)];
-}
-
-function sums(view: DataView, { at, length, little }: Span, [from0, from1]: Sums): Sums {
-  let [s0, s1] = [from0, from1];
-  for (let i = at; i < at + length; i += 8) {
-    s0 = (s0 + view.getUint32(i, little) + s1) >>> 0;
-    s1 = (s1 + view.getUint32(i + 4, little) + s0) >>> 0;
-  }
-  return [s0, s1];
-}
-
-function checksum(view: DataView, span: Span, before: Sums, expected: Sums): boolean {
-  const [s0, s1] = sums(view, span, before);
-  return s0 === expected[0] && s1 === expected[1];
 }
 
 function same(a: Uint8Array, b: Uint8Array, at: number, length: number, atB = at): boolean {
