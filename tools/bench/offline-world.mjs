@@ -192,7 +192,7 @@ export class OfflineWorld {
     const { ref, objects } = this.kernel.snapshot();
     const applied = this.kernel.apply({ kind: 'snapshot', snapshotRef: ref, promote: true }, this.#stamp());
     this.#batches.push(applied.batch);
-    this.#objects.push(...objects);
+    for (const object of objects) this.#objects.push(object);
     await this.flush();
     return objects;
   }
