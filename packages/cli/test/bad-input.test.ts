@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cleanUp, daemon, emptyFolder, type Finished, worldline, worldOf } from './support.ts';
 
 /**
- * Bad input through the command (issue 2, section 6): each case says which exit code, code, pointer and hint it gets,
+ * Bad input through the command (`host.md` §12.1): each case says which exit code, code, pointer and hint it gets,
  * and that the world still opens afterwards. Tests start the built command: npx tsc -b packages/cli
  */
 
