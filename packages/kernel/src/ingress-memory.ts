@@ -11,8 +11,11 @@ export interface KnownIngress {
 
 const CHUNK = 1024;
 const REMEMBERED = 65_536;
-/** The index forgets in bulk: an id that is this far behind what is remembered. No undo reaches back that far. */
-const SLACK = 65_536;
+/**
+ * The index forgets in bulk: an id that is this far behind what is remembered. No undo reaches back that far: two groups
+ * of 4 MiB hold fewer batches with an id.
+ */
+const SLACK = 32_768;
 
 /** Entries `CHUNK · number …`; those that are not at hand are in the node that has this hash. */
 interface Chunk {
