@@ -10,6 +10,6 @@ export { hashOf, hashText, parseHashText } from './hash.ts';
 export { fromHex, toHex } from './hex.ts';
 export { compareBytes, compareCanonicalKeys, compareUtf8 } from './order.ts';
 export { type Failure, FailureError, fail, ok, type Path, pointer, type Result, unwrap } from './result.ts';
-export { installSha256, type Sha256, sha256 } from './sha256.ts';
+export { installSha256, installSha256Later, type Sha256, sha256 } from './sha256.ts';
 export { sha512 } from './sha512.ts';
 export { fromUtf8, isWellFormed, utf8 } from './utf8.ts';

@@ -20,10 +20,23 @@ const NATIVE_FROM_BYTES = 56;
 
 let installed: Sha256 | undefined;
 
+/** A native implementation that is not there yet, and how many bytes may be hashed without it. */
+let awaited: { readonly load: () => Sha256; bytesLeft: number } | undefined;
+
 /** SHA-256 digest, 32 bytes. */
 export function sha256(bytes: Uint8Array): Uint8Array {
-  if (installed !== undefined && bytes.length >= NATIVE_FROM_BYTES) return installed(bytes);
+  if (bytes.length >= NATIVE_FROM_BYTES) {
+    if (awaited !== undefined) awaitNative(awaited, bytes.length);
+    if (installed !== undefined) return installed(bytes);
+  }
   return sha256Portable(bytes);
+}
+
+function awaitNative(native: NonNullable<typeof awaited>, bytes: number): void {
+  native.bytesLeft -= bytes;
+  if (native.bytesLeft >= 0) return;
+  awaited = undefined;
+  installSha256(native.load());
 }
 
 /**
@@ -48,6 +61,18 @@ export function installSha256(native: Sha256): void {
   }
   if (!right) throw new Error('the installed SHA-256 does not compute SHA-256');
   installed = adapted;
+  awaited = undefined;
+}
+
+/**
+ * Install a native implementation as soon as there is much to hash: loading it may take longer than hashing a little.
+ *
+ * @param afterBytes - Hashed by the implementation of this package first.
+ * @param load - Called at most once; its result is tried as `installSha256` tries it, and what that throws comes out of
+ *   the call of `sha256` that had one byte too many.
+ */
+export function installSha256Later(afterBytes: number, load: () => Sha256): void {
+  awaited = { load, bytesLeft: afterBytes };
 }
 
 /** The implementation of this package, whatever is installed. */
