@@ -96,14 +96,60 @@ export interface Builtins {
   readonly modules: ReadonlyMap<string, Def<ModuleDef>>;
 }
 
+/** Made when it is first asked for. A world uses few of the built-in types, and reading them all took 10 ms of every start. */
+function lazy<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
 function table<D extends { readonly name: string }>(defs: readonly D[]): ReadonlyMap<string, Def<D>> {
   return new Map(
     defs.map((def) => {
-      const hash = fromHex(BUILTIN_HASHES[def.name] ?? '');
-      if (hash === undefined || hash.length !== 32) throw new Error(`no published hash for ${def.name}`);
-      return [def.name, { def, hash }];
+      const hash = lazy(() => publishedHash(def.name));
+      return [
+        def.name,
+        {
+          def,
+          get hash() {
+            return hash();
+          },
+        },
+      ];
     }),
   );
+}
+
+function publishedHash(name: string): Uint8Array {
+  const hash = fromHex(BUILTIN_HASHES[name] ?? '');
+  if (hash === undefined || hash.length !== 32) throw new Error(`no published hash for ${name}`);
+  return hash;
+}
+
+function builtinSchema(name: string, notation: string): SchemaDef {
+  const type = lazy(() => typeFromNotation(notation));
+  return {
+    kind: 'defschema',
+    name,
+    get type() {
+      return type();
+    },
+  };
+}
+
+function builtinCap(capType: string, notation: string, enforcer: string): CapDef {
+  const schema = lazy(() => typeFromNotation(notation));
+  return {
+    kind: 'defcap',
+    name: `sys/${capType}@1`,
+    capType,
+    get schema() {
+      return schema();
+    },
+    enforcer,
+  };
 }
 
 function enforcerModule(name: string): ModuleDef {
@@ -135,13 +181,7 @@ function builtinReducer(name: string, schemas: { state: string; event: string; k
 
 /** Every built-in definition with its published hash (`builtins.md` §7). */
 export const BUILTINS: Builtins = {
-  schemas: table(
-    Object.entries(BUILTIN_SCHEMAS).map(([name, notation]) => ({
-      kind: 'defschema' as const,
-      name,
-      type: typeFromNotation(notation),
-    })),
-  ),
+  schemas: table(Object.entries(BUILTIN_SCHEMAS).map(([name, notation]) => builtinSchema(name, notation))),
   effects: table(
     EFFECTS.map(([effectKind, params, receipt, capType, originScope]) => ({
       kind: 'defeffect' as const,
@@ -153,15 +193,7 @@ export const BUILTINS: Builtins = {
       originScope,
     })),
   ),
-  caps: table(
-    CAPS.map(([capType, schema, enforcer]) => ({
-      kind: 'defcap' as const,
-      name: `sys/${capType}@1`,
-      capType,
-      schema: typeFromNotation(schema),
-      enforcer,
-    })),
-  ),
+  caps: table(CAPS.map(([capType, schema, enforcer]) => builtinCap(capType, schema, enforcer))),
   modules: table([
     ...[...BUILTIN_ENFORCERS].map(enforcerModule),
     builtinReducer('sys/Workspace@1', {
@@ -195,7 +227,7 @@ export function effectiveEnforcer(cap: CapDef): string {
   return cap.name === 'sys/query@1' ? 'sys/CapEnforceQuery@1' : cap.enforcer;
 }
 
-const GOVERNANCE_EXTRA = typeFromNotation('{actions?: set<text>, self_approve?: bool}');
+const governanceExtra = lazy(() => typeFromNotation('{actions?: set<text>, self_approve?: bool}'));
 
 /**
  * The schema that grant params of a cap are read with. Grants of `sys/governance@1` may carry two more members
@@ -204,10 +236,9 @@ const GOVERNANCE_EXTRA = typeFromNotation('{actions?: set<text>, self_approve?: 
  * @param members - Names of the members the grant's author wrote.
  */
 export function grantSchema(cap: CapDef, members: readonly string[]): Type {
-  if (cap.name !== 'sys/governance@1' || cap.schema.kind !== 'record' || GOVERNANCE_EXTRA.kind !== 'record') {
-    return cap.schema;
-  }
-  const extra = GOVERNANCE_EXTRA.fields;
+  const more = governanceExtra();
+  if (cap.name !== 'sys/governance@1' || cap.schema.kind !== 'record' || more.kind !== 'record') return cap.schema;
+  const extra = more.fields;
   if (!members.some((member) => extra.has(member))) return cap.schema;
   return { kind: 'record', fields: new Map([...cap.schema.fields, ...extra]) };
 }

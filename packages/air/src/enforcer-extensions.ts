@@ -83,6 +83,10 @@ const QUERIES: ReadonlyMap<string, string> = new Map([
   ['introspect.list_cells', 'cells:'],
 ]);
 
+export function isQueryKind(kind: string): boolean {
+  return QUERIES.has(kind);
+}
+
 /** `sys/CapEnforceQuery@1` (`workspaces.md` §10.3). */
 export function enforceQuery({ kind, grant, params }: Request): Denial | undefined {
   const scope = grant?.text('scope');

@@ -52,7 +52,7 @@ export function enforceHttpOut({ kind, grant, params }: Request): Denial | undef
 }
 
 /** A prefix matches at a segment border only: `/ok` allows `/ok` and `/ok/x`, never `/okay`. */
-function isBelow(path: string, prefix: string): boolean {
+export function isBelow(path: string, prefix: string): boolean {
   if (!path.startsWith(prefix)) return false;
   return path.length === prefix.length || prefix.endsWith('/') || path[prefix.length] === '/';
 }

@@ -10,7 +10,10 @@ import {
 } from './enforcer-request.ts';
 
 /** Operation of each kind (`builtins.md` §4.5), and the field that says where. */
-const KINDS: ReadonlyMap<string, { readonly op: string; readonly where: 'workspace' | 'path' | 'prefix' }> = new Map([
+export const WORKSPACE_KINDS: ReadonlyMap<
+  string,
+  { readonly op: string; readonly where: 'workspace' | 'path' | 'prefix' }
+> = new Map([
   ['workspace.resolve', { op: 'resolve', where: 'workspace' }],
   ['workspace.empty_root', { op: 'write', where: 'workspace' }],
   ['workspace.list', { op: 'list', where: 'path' }],
@@ -32,7 +35,7 @@ export function enforceWorkspace({ kind, grant, params }: Request): Denial | und
     return BAD_GRANT;
   }
   if (params === undefined) return BAD_PARAMS;
-  const known = KINDS.get(kind);
+  const known = WORKSPACE_KINDS.get(kind);
   if (known === undefined) return wrongKind(kind);
   const where = params.text(known.where);
   if (where === WRONG_TYPE || (known.where === 'workspace' && where === undefined)) return BAD_PARAMS;
@@ -53,7 +56,7 @@ export function enforceWorkspace({ kind, grant, params }: Request): Denial | und
 }
 
 /** Trailing slashes of a prefix do not count; the empty prefix allows everything, the root included. */
-function isBelow(path: string, prefix: string): boolean {
+export function isBelow(path: string, prefix: string): boolean {
   const folder = prefix.replace(/\/+$/, '');
   return folder === '' || path === folder || path.startsWith(`${folder}/`);
 }

@@ -1,10 +1,10 @@
 import { CAP_ALLOW_ALL } from './builtins.ts';
-import { enforceFabric, enforceMcp, enforceQuery } from './enforcer-extensions.ts';
+import { enforceFabric, enforceMcp, enforceQuery, isQueryKind } from './enforcer-extensions.ts';
 import { enforceGovernance } from './enforcer-governance.ts';
 import { enforceHttpOut } from './enforcer-http.ts';
 import { enforceLlmBasic } from './enforcer-llm.ts';
-import { type Check, Fields, type Request } from './enforcer-request.ts';
-import { enforceWorkspace } from './enforcer-workspace.ts';
+import { type Check, Fields, isKindOf, type Request } from './enforcer-request.ts';
+import { enforceWorkspace, WORKSPACE_KINDS } from './enforcer-workspace.ts';
 import type { Type, TypeScope } from './type.ts';
 import type { Value } from './value.ts';
 import { normalizeCbor } from './value-cbor.ts';
@@ -62,6 +62,26 @@ export function runBuiltinEnforcer(module: string, input: EnforcerInput): Enforc
   if (check === undefined) return undefined;
   const denial = check(readRequest(input));
   return denial === undefined ? { ok: true } : { ok: false, ...denial };
+}
+
+/** Kinds that an enforcer judges; every other one it denies with `effect_kind_mismatch`. Governance judges any. */
+const KINDS: ReadonlyMap<string, (kind: string) => boolean> = new Map([
+  ['sys/CapEnforceHttpOut@1', (kind) => kind === 'http.request'],
+  ['sys/CapEnforceLlmBasic@1', (kind) => kind === 'llm.generate'],
+  ['sys/CapEnforceWorkspace@1', (kind) => WORKSPACE_KINDS.has(kind)],
+  ['sys/CapEnforceFabric@1', (kind) => isKindOf(kind, 'fabric.send')],
+  ['sys/CapEnforceMcp@1', (kind) => isKindOf(kind, 'mcp.call')],
+  ['sys/CapEnforceQuery@1', isQueryKind],
+]);
+
+/** Does `runBuiltinEnforcer` know the module? */
+export function isBuiltinEnforcer(module: string): boolean {
+  return module === CAP_ALLOW_ALL || CHECKS.has(module);
+}
+
+/** Can a built-in enforcer allow effects of the kind at all? */
+export function judgesKind(module: string, kind: string): boolean {
+  return KINDS.get(module)?.(kind) ?? true;
 }
 
 function readRequest(input: EnforcerInput): Request {

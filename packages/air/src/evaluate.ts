@@ -72,6 +72,38 @@ export function exprRefs(
   return found;
 }
 
+/** As `exprRefs`, where nobody asks for paths. */
+export function forEachRef(expr: Expr, use: (ref: RefExpr) => void): void {
+  switch (expr.form) {
+    case 'ref':
+      use(expr);
+      return;
+    case 'const':
+      return;
+    case 'op':
+      for (const arg of expr.args) forEachRef(arg, use);
+      return;
+    case 'record':
+      for (const [, field] of expr.fields) forEachRef(field, use);
+      return;
+    case 'list':
+    case 'set':
+      for (const item of expr.items) forEachRef(item, use);
+      return;
+    case 'map':
+      for (const [key, value] of expr.entries) {
+        forEachRef(key, use);
+        forEachRef(value, use);
+      }
+      return;
+    case 'variant':
+      if (expr.value !== undefined) forEachRef(expr.value, use);
+      return;
+    default:
+      expr satisfies never;
+  }
+}
+
 function asResult(outcome: Outcome): Result<Value, EvalError> {
   return outcome.kind === 'fault' ? fail({ code: outcome.code, path: outcome.path.reverse() }) : ok(outcome);
 }
@@ -245,6 +277,8 @@ function connective(args: readonly Expr[], deciding: boolean, env: Env): Outcome
 }
 
 function get(container: Value, key: Value, inPayload: boolean, env: Env): Outcome {
+  // `get(E, "s")` is `E.s` (§7): an arm that the author did not mean lacks the field, whatever it holds.
+  if (inPayload && key.kind === 'text' && container.kind !== 'map') return member(container, key.value, true, env);
   switch (container.kind) {
     case 'map':
       if (!isMapKey(key)) return new Fault(unfit(key));
@@ -324,31 +358,51 @@ function map(exprs: readonly (readonly [Expr, Expr])[], env: Env): Outcome {
 
 type Located = { ref: RefExpr; path: readonly (string | number)[] }[];
 
-function collectRefs(expr: Expr, path: readonly (string | number)[], found: Located): void {
+/** @param path - Where `expr` is; as before when the call ends. */
+function collectRefs(expr: Expr, path: (string | number)[], found: Located): void {
+  const depth = path.length;
   switch (expr.form) {
     case 'ref':
-      found.push({ ref: expr, path });
+      found.push({ ref: expr, path: [...path] });
       return;
     case 'const':
       return;
     case 'op':
-      expr.args.forEach((arg, i) => collectRefs(arg, [...path, 'args', i], found));
+      for (const [i, arg] of expr.args.entries()) {
+        path.push('args', i);
+        collectRefs(arg, path, found);
+        path.length = depth;
+      }
       return;
     case 'record':
-      for (const [name, field] of expr.fields) collectRefs(field, [...path, 'record', name], found);
+      for (const [name, field] of expr.fields) {
+        path.push('record', name);
+        collectRefs(field, path, found);
+        path.length = depth;
+      }
       return;
     case 'list':
     case 'set':
-      expr.items.forEach((item, i) => collectRefs(item, [...path, expr.form, i], found));
+      for (const [i, item] of expr.items.entries()) {
+        path.push(expr.form, i);
+        collectRefs(item, path, found);
+        path.length = depth;
+      }
       return;
     case 'map':
-      expr.entries.forEach(([key, value], i) => {
-        collectRefs(key, [...path, 'map', i, 'key'], found);
-        collectRefs(value, [...path, 'map', i, 'value'], found);
-      });
+      for (const [i, [key, value]] of expr.entries.entries()) {
+        path.push('map', i, 'key');
+        collectRefs(key, path, found);
+        path[depth + 2] = 'value';
+        collectRefs(value, path, found);
+        path.length = depth;
+      }
       return;
     case 'variant':
-      if (expr.value !== undefined) collectRefs(expr.value, [...path, 'variant', 'value'], found);
+      if (expr.value === undefined) return;
+      path.push('variant', 'value');
+      collectRefs(expr.value, path, found);
+      path.length = depth;
       return;
     default:
       expr satisfies never;

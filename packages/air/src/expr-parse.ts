@@ -1,5 +1,6 @@
 import { compareCanonicalKeys, fail, fromBase64, ok, type Result } from '@worldline/canon';
-import { type Expr, OPERATORS, type Operator, type RefExpr } from './expr.ts';
+import type { Expr, RefExpr } from './expr.ts';
+import { CONSTANT_FORMS, type ConstantTag, OPERATIONS, type Operator, RESERVED_SEGMENTS } from './expr-shape.ts';
 import {
   emptyObject,
   integerOf,
@@ -7,11 +8,11 @@ import {
   isJsonObject,
   type Json,
   type JsonObject,
-  member,
   memberNames,
   shorten,
 } from './json.ts';
 import { literalToTree, mapEntry, tagged } from './literal.ts';
+import { IDENT } from './name.ts';
 import { NULL, type Value } from './value.ts';
 import { jsonKind, Problems, type ValueFailure } from './value-failure.ts';
 import { type IntegerKind, integer, integerText, type TextKind, textScalar } from './value-scalar.ts';
@@ -28,42 +29,6 @@ export interface RefNames {
 export const EXPR_DEPTH_MAX = 64;
 export const EXPR_NODES_MAX = 10_000;
 
-const ARITY: { readonly [O in Operator]: readonly [min: number, max: number] } = {
-  len: [1, 1],
-  get: [2, 2],
-  has: [2, 2],
-  eq: [2, 2],
-  ne: [2, 2],
-  lt: [2, 2],
-  le: [2, 2],
-  gt: [2, 2],
-  ge: [2, 2],
-  and: [2, Number.POSITIVE_INFINITY],
-  or: [2, Number.POSITIVE_INFINITY],
-  not: [1, 1],
-  concat: [2, 2],
-  hash: [1, 1],
-  hash_bytes: [1, 1],
-  add: [2, 2],
-  sub: [2, 2],
-  mul: [2, 2],
-  div: [2, 2],
-  mod: [2, 2],
-  starts_with: [2, 2],
-  ends_with: [2, 2],
-  contains: [2, 2],
-};
-
-const RESERVED_SEGMENTS: ReadonlySet<string> = new Set([
-  '$tag',
-  '$value',
-  '$status',
-  '$adapter_id',
-  '$cost_cents',
-  '$error',
-]);
-
-const NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;
 const NAME_LENGTH_MAX = 64;
 
 /**
@@ -126,22 +91,20 @@ export function exprToJson(expr: Expr): Json {
  */
 export function parseRef(text: string, names?: RefNames): RefExpr | undefined {
   if (!text.isWellFormed()) return undefined;
-  for (const [root, prefix] of [
-    ['input', '@plan.input'],
-    ['event', '@event'],
-  ] as const) {
-    if (text === prefix) return { form: 'ref', root, path: [], text };
-    if (text.startsWith(`${prefix}.`)) {
-      const path = parsePath(text.slice(prefix.length));
-      return path && { form: 'ref', root, path, text };
-    }
+  const whole = text.startsWith('@plan.input') ? 'input' : text.startsWith('@event') ? 'event' : undefined;
+  if (whole !== undefined) {
+    const end = whole === 'input' ? '@plan.input'.length : '@event'.length;
+    if (text.length === end) return { form: 'ref', root: whole, path: [], text };
+    if (text[end] !== '.') return undefined;
+    const path = parsePath(text.slice(end));
+    return path && { form: 'ref', root: whole, path, text };
   }
   const root = text.startsWith('@var:') ? 'var' : text.startsWith('@step:') ? 'step' : undefined;
   if (root === undefined) return undefined;
   const rest = text.slice(root === 'var' ? 5 : 6);
   const declared = root === 'var' ? names?.variables : names?.steps;
   const name = longestName(rest, declared);
-  if (!NAME.test(name)) return undefined;
+  if (!IDENT.test(name)) return undefined;
   const path = parsePath(rest.slice(name.length));
   if (path !== undefined) return { form: 'ref', root, name, path, text };
   // A declared name may end with dots or contain two in a row, so without the names nothing more can be said.
@@ -167,8 +130,11 @@ function parsePath(text: string): readonly string[] | undefined {
   return good ? segments : undefined;
 }
 
+/** Forms beside the constants that have one member. */
+const OTHER_FORMS = ['ref', 'record', 'list', 'set', 'map', 'variant'];
+
 class ExprParser {
-  readonly problems = new Problems();
+  readonly problems = new Problems({ json: true });
   private readonly names: RefNames | undefined;
   private nodes = 0;
   private tooDeep = false;
@@ -211,7 +177,12 @@ class ExprParser {
         },
       );
     }
-    return this.problems.inside(key, () => this.body(key, member(json, key) as Json, depth));
+    // Levels are entered and left by hand: most of the time of reading a plan is spent here.
+    const { path } = this.problems;
+    path.push(key);
+    const expr = this.body(key, json[key] as Json, depth);
+    path.pop();
+    return expr;
   }
 
   private body(key: string, body: Json, depth: number): Expr | undefined {
@@ -238,23 +209,25 @@ class ExprParser {
     const { problems } = this;
     const op = json['op'] as Json;
     let good = true;
-    if (typeof op !== 'string' || !(OPERATORS as readonly string[]).includes(op)) {
+    if (typeof op !== 'string' || !Object.hasOwn(OPERATIONS, op)) {
       good = false;
       const found = typeof op === 'string' ? JSON.stringify(shorten(op)) : jsonKind(op);
-      problems.inside('op', () => this.invalid(`no operator is called ${found}`));
+      const near = typeof op === 'string' ? problems.near(op, Object.keys(OPERATIONS)) : {};
+      problems.inside('op', () => this.invalid(`no operator is called ${found}`, near));
     }
-    return problems.inside('args', () => {
-      const args = this.items(json['args'] as Json, depth);
-      if (good && isJsonArray(json['args'])) {
-        const [min, max] = ARITY[op as Operator];
-        const count = json['args'].length;
-        if (count < min || count > max) {
-          good = false;
-          this.invalid(`${op} takes ${min === max ? min : `at least ${min}`} arguments, got ${count}`);
-        }
+    problems.path.push('args');
+    const args = this.items(json['args'] as Json, depth);
+    if (good && isJsonArray(json['args'])) {
+      const [min, max] = OPERATIONS[op as Operator].args;
+      const count = json['args'].length;
+      if (count < min || count > max) {
+        good = false;
+        const takes = min === max ? String(min) : `at least ${min}`;
+        this.invalid(`${op} takes ${takes} arguments, got ${count}`, { hint: `Give it ${takes}.` });
       }
-      return good && args ? { form: 'op', op: op as Operator, args } : undefined;
-    });
+    }
+    problems.path.pop();
+    return good && args ? { form: 'op', op: op as Operator, args } : undefined;
   }
 
   private reference(body: Json): Expr | undefined {
@@ -272,25 +245,29 @@ class ExprParser {
     if (!isJsonObject(body)) return this.invalid(`expected an object of expressions, got ${jsonKind(body)}`);
     const fields: [string, Expr][] = [];
     let good = true;
+    const { path } = this.problems;
     for (const name of memberNames(body)) {
-      this.problems.inside(name, () => {
-        const legal = name !== '' && !name.startsWith('$') && name.isWellFormed();
-        const field = legal
-          ? this.parse(member(body, name) as Json, depth + 1)
-          : this.invalid(`${JSON.stringify(shorten(name))} cannot be a field`);
-        if (field) fields.push([name, field]);
-        else good = false;
-      });
+      path.push(name);
+      const legal = name !== '' && !name.startsWith('$') && name.isWellFormed();
+      const field = legal
+        ? this.parse(body[name] as Json, depth + 1)
+        : this.invalid(`${JSON.stringify(shorten(name))} cannot be a field`);
+      if (field) fields.push([name, field]);
+      else good = false;
+      path.pop();
     }
     if (!good) return undefined;
-    return { form: 'record', fields: fields.sort(([a], [b]) => compareCanonicalKeys(a, b)) };
+    return { form: 'record', fields: fields.length > 1 ? fields.sort(byKey) : fields };
   }
 
   private items(body: Json, depth: number): readonly Expr[] | undefined {
     if (!isJsonArray(body)) return this.invalid(`expected a list of expressions, got ${jsonKind(body)}`);
     const items: Expr[] = [];
-    for (const [index, json] of body.entries()) {
-      const item = this.problems.inside(index, () => this.parse(json, depth + 1));
+    const { path } = this.problems;
+    for (let index = 0; index < body.length; index += 1) {
+      path.push(index);
+      const item = this.parse(body[index] as Json, depth + 1);
+      path.pop();
       if (item) items.push(item);
       if (this.nodes > EXPR_NODES_MAX) break;
     }
@@ -325,12 +302,19 @@ class ExprParser {
   }
 
   private constant(key: string, body: Json): Expr | undefined {
-    if (!isConstantTag(key)) return this.invalid(`no expression is called ${JSON.stringify(shorten(key))}`);
-    const inner = new Problems();
+    if (!isConstantTag(key)) {
+      const near = this.problems.near(key, [...Object.keys(CONSTANT_FORMS), ...OTHER_FORMS]);
+      return this.invalid(`no expression is called ${JSON.stringify(shorten(key))}`, near);
+    }
+    const inner = new Problems({ json: true });
     const value = readConstant(key, body, inner);
     if (value === undefined) {
       const failure = inner.failures[0];
-      return this.invalid(failure?.message ?? `malformed ${key}`, { text: failure?.text, got: failure?.got });
+      return this.invalid(failure?.message ?? `malformed ${key}`, {
+        text: failure?.text,
+        got: failure?.got,
+        hint: failure?.hint,
+      });
     }
     // The one constant whose value is not what was written; nodes keep what was written (`definitions.md` §5).
     return value.kind === 'uuid' && value.value !== body
@@ -356,29 +340,13 @@ export function isTagBody(json: Json): json is JsonObject {
   return memberNames(json).length === (Object.hasOwn(json, 'value') ? 2 : 1);
 }
 
-/** Kinds of values by the tag of their constants, but for null. */
-const CONSTANT_KINDS = {
-  bool: 'bool',
-  int: 'int',
-  nat: 'nat',
-  dec128: 'dec128',
-  text: 'text',
-  bytes_b64: 'bytes',
-  time_ns: 'time',
-  duration_ns: 'duration',
-  hash: 'hash',
-  uuid: 'uuid',
-} as const;
-
-export type ConstantTag = keyof typeof CONSTANT_KINDS | 'null';
-
 /** The kind of value that a tag stands for. */
 export function kindOfTag(tag: string): string {
-  return Object.hasOwn(CONSTANT_KINDS, tag) ? CONSTANT_KINDS[tag as keyof typeof CONSTANT_KINDS] : tag;
+  return isConstantTag(tag) ? CONSTANT_FORMS[tag].kind : tag;
 }
 
 export function isConstantTag(tag: string): tag is ConstantTag {
-  return tag === 'null' || Object.hasOwn(CONSTANT_KINDS, tag);
+  return Object.hasOwn(CONSTANT_FORMS, tag);
 }
 
 /** The value of a tagged scalar (`expressions.md` §5), or a reported failure. */
@@ -402,7 +370,7 @@ export function readConstant(tag: ConstantTag, body: Json, problems: Problems): 
         ? textScalar(tag satisfies TextKind, body, problems)
         : problems.mismatch(tag, jsonKind(body));
     default:
-      return readInteger(CONSTANT_KINDS[tag] satisfies IntegerKind, body, problems);
+      return readInteger(CONSTANT_FORMS[tag].kind satisfies IntegerKind, body, problems);
   }
 }
 
@@ -424,4 +392,8 @@ export function readBase64(text: string, problems: Problems): Value | undefined 
   return value === undefined
     ? problems.text('value.bad_base64', 'not standard base64 with padding', text, { expected: 'bytes' })
     : { kind: 'bytes', value };
+}
+
+function byKey([a]: readonly [string, Expr], [b]: readonly [string, Expr]): number {
+  return compareCanonicalKeys(a, b);
 }

@@ -1,36 +1,11 @@
+import type { Operator } from './expr-shape.ts';
 import type { Value } from './value.ts';
 
 /** Expressions (`expressions.md` §2), parsed: references split, constants normalised, records in canonical key order. */
 
+export { OPERATORS, type Operator } from './expr-shape.ts';
+
 export type RefRoot = 'input' | 'var' | 'step' | 'event';
-
-export const OPERATORS = [
-  'len',
-  'get',
-  'has',
-  'eq',
-  'ne',
-  'lt',
-  'le',
-  'gt',
-  'ge',
-  'and',
-  'or',
-  'not',
-  'concat',
-  'hash',
-  'hash_bytes',
-  'add',
-  'sub',
-  'mul',
-  'div',
-  'mod',
-  'starts_with',
-  'ends_with',
-  'contains',
-] as const;
-
-export type Operator = (typeof OPERATORS)[number];
 
 export interface RefExpr {
   readonly form: 'ref';

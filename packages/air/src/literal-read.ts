@@ -9,6 +9,7 @@ import {
   readConstant,
   readInteger,
 } from './expr-parse.ts';
+import { CONSTANT_FORMS, CONSTRUCTOR_FORMS, type ConstantTag } from './expr-shape.ts';
 import {
   emptyObject,
   isJsonArray,
@@ -52,9 +53,12 @@ import { isTextKind, textScalar, timeText } from './value-scalar.ts';
 /** Part of a slot that holds an expression: its canonical tree (`definitions.md` §5). */
 export class Tree {
   readonly json: Json;
+  /** Put together from parts: nobody has looked at it as a whole. */
+  readonly isMixed: boolean;
 
-  constructor(json: Json) {
+  constructor(json: Json, isMixed = true) {
     this.json = json;
+    this.isMixed = isMixed;
   }
 }
 
@@ -116,12 +120,15 @@ export function readPart(
 
 /** The value of a tagged literal whose type is not known, or undefined when `json` is not wholly one. */
 export function readUntypedLiteral(json: Json): Result<Value, readonly ValueFailure[]> | undefined {
-  const reader = new Reader({ scope: { lookup: () => undefined }, expressions: true });
+  // Whatever holds an expression is no literal, well-formed or not.
+  const reader = new Reader({ scope: NO_SCHEMAS, expressions: true }, false);
   if (reader.shape(json, 0) !== 'literal') return undefined;
   const value = reader.untyped(json);
   const { failures } = reader.problems;
   return value === undefined || failures.length > 0 ? fail(failures) : ok(value);
 }
+
+const NO_SCHEMAS: TypeScope = { lookup: () => undefined };
 
 /** A tagged tree as written, minus comments, integers as integers (`definitions.md` §5). The tree is known to be well formed. */
 export function keep(json: Json, options: { readonly bareVariants?: boolean } = {}): Json {
@@ -185,11 +192,14 @@ class Reader {
   readonly problems: Problems;
   private readonly scope: TypeScope;
   private readonly expressions: boolean;
+  /** Are expressions inside a tagged form read, or is it enough to see them? */
+  private readonly parses: boolean;
 
-  constructor(options: ReadOptions) {
+  constructor(options: ReadOptions, parses = true) {
     this.problems = new Problems({ label: options.label, json: true });
     this.scope = options.scope;
     this.expressions = options.expressions;
+    this.parses = parses;
   }
 
   read(json: Json, type: Type, depth: number): Part | undefined {
@@ -207,7 +217,7 @@ class Reader {
       case 'expression':
         return this.expression(json);
       case 'literal':
-        return this.untyped(json) && new Tree(keep(json));
+        return this.untyped(json) && new Tree(keep(json), false);
       case 'none':
         return this.problems.report('plan.literal_needs_schema', `expected a tagged value, got ${jsonKind(json)}`, {
           got: jsonKind(json),
@@ -241,8 +251,13 @@ class Reader {
 
   /** A tree that is an expression as a whole, kept as written. */
   private expression(json: Json): Tree | undefined {
+    return this.isExpression(json) ? new Tree(keep(json), false) : undefined;
+  }
+
+  /** Reports what is wrong with it. */
+  private isExpression(json: Json): boolean {
     const parsed = parseExpr(json);
-    if (parsed.ok) return new Tree(keep(json));
+    if (parsed.ok) return true;
     for (const failure of parsed.failure) {
       const problem = failure.message.slice(failure.message.indexOf(': ') + 2);
       const { hint, text, got } = failure;
@@ -250,13 +265,15 @@ class Reader {
         this.problems.report(failure.code, failure.path.length === 0 ? failure.message : problem, { hint, text, got }),
       );
     }
-    return undefined;
+    return false;
   }
 
   /** Is the subtree tagged throughout (`values.md` §3.3, rule 2)? Contents of scalars are not looked at. */
   shape(json: Json, depth: number): Shape {
     if (!isJsonObject(json) || depth > JSON_DEPTH_MAX) return 'none';
-    if (this.expressions && isExpressionForm(json)) return this.expression(json) ? 'expression' : 'broken';
+    if (this.expressions && isExpressionForm(json)) {
+      return !this.parses || this.isExpression(json) ? 'expression' : 'broken';
+    }
     if (isTagBody(json)) return this.tagBodyShape(json, [], depth);
     const names = memberNames(json);
     const tag = names[0];
@@ -511,7 +528,10 @@ class Reader {
       const unknown = names.filter((name) => name !== '$tag' && name !== '$value');
       for (const name of unknown) {
         problems.insideJson([name], [name], () =>
-          problems.report('value.unknown_field', 'unknown field', { field: name }),
+          problems.report('value.unknown_field', 'unknown field', {
+            field: name,
+            ...problems.near(name, ['$tag', '$value']),
+          }),
         );
       }
       const tag = json['$tag'] as Json;
@@ -548,7 +568,10 @@ class Reader {
         const type = types.get(name);
         const part =
           type === undefined
-            ? problems.report('value.unknown_field', 'unknown field', { field: name })
+            ? problems.report('value.unknown_field', 'unknown field', {
+                field: name,
+                ...problems.near(name, types.keys()),
+              })
             : child(json[name] as Json, type);
         if (part === undefined) good = false;
         else parts.set(name, part);
@@ -736,23 +759,19 @@ export function looksTagged(json: Json): boolean {
   if (!isJsonObject(json)) return false;
   const names = memberNames(json);
   const tag = names[0];
-  if (names.length === 1 && tag !== undefined && (isConstantTag(tag) || COMPOSITE_TAGS.has(tag))) return true;
+  if (names.length === 1 && tag !== undefined && (isConstantTag(tag) || Object.hasOwn(CONSTRUCTOR_FORMS, tag)))
+    return true;
   return isTagBody(json);
 }
 
-const COMPOSITE_TAGS: ReadonlySet<string> = new Set(['list', 'set', 'map', 'record', 'variant']);
-
 /** Has the body of a tagged scalar the right JSON kind? */
-function isBodyOf(tag: string, body: Json): boolean {
-  switch (tag) {
-    case 'null':
+function isBodyOf(tag: ConstantTag, body: Json): boolean {
+  switch (CONSTANT_FORMS[tag].body) {
+    case 'nothing':
       return isJsonObject(body) && memberNames(body).length === 0;
     case 'bool':
       return typeof body === 'boolean';
-    case 'int':
-    case 'nat':
-    case 'time_ns':
-    case 'duration_ns':
+    case 'integer':
       return isNumeric(body);
     default:
       return typeof body === 'string';

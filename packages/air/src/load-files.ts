@@ -1,7 +1,5 @@
-import { fail, ok, type Result } from '@worldline/canon';
-import type { Diagnostic } from './diagnostic.ts';
-import { isJsonArray, parseJson } from './json.ts';
-import type { Origin } from './node-read.ts';
+import { isJsonArray, isJsonObject, parseJson } from './json.ts';
+import type { Origin, Problem } from './node-read.ts';
 
 /** The files of an authored folder: which are read, and the nodes in them (`definitions.md` §8.1, §8.2). */
 
@@ -9,6 +7,10 @@ export interface SourceFile {
   /** As diagnostics show it, relative to the asset root. */
   readonly path: string;
   readonly text: string;
+  /** From elsewhere: a copy of a definition in it is silent, and so is one that the manifest does not list (`packs.md` §2.4). */
+  readonly imported?: boolean | undefined;
+  /** Why there is no text: the file could not be read. Then nothing is known of what it defines. */
+  readonly unreadable?: { readonly message: string; readonly hint: string } | undefined;
 }
 
 /**
@@ -34,36 +36,56 @@ export function isAirFolder(name: string): boolean {
   return name.startsWith('air') || name === 'defs' || name === 'plans';
 }
 
-/** V-101: each file is blank, one node, or an array of nodes. */
-export function readFiles(files: readonly SourceFile[]): Result<readonly Origin[], readonly Diagnostic[]> {
+const JSON_HINTS = {
+  'json.invalid': 'Files hold plain JSON: no comments, no trailing commas, texts in double quotes.',
+  'json.duplicate_key': 'Keep one of the two.',
+} as const;
+
+/** What stands in the files: nodes in document order, and V-101 for each file that is something else. */
+export interface ReadFiles {
+  readonly origins: readonly Origin[];
+  readonly problems: readonly Problem[];
+}
+
+/** V-101: each file is blank, one node, or an array of nodes. Of a file that does not read nothing is known. */
+export function readFiles(files: readonly SourceFile[]): ReadFiles {
   const origins: Origin[] = [];
-  const diagnostics: Diagnostic[] = [];
-  for (const [index, { path, text }] of files.entries()) {
-    if (text.replace(/^\ufeff/, '').trim() === '') continue;
-    const json = parseJson(text);
-    if (!json.ok) {
-      const { code, path: at, message, line, column } = json.failure;
-      diagnostics.push({ rule: 'V-101', code, severity: 'error', path: at, message, file: path, line, column });
+  const problems: Problem[] = [];
+  for (const [index, { path, text, unreadable, imported }] of files.entries()) {
+    if (unreadable !== undefined) {
+      const origin: Origin = { json: null, base: [], file: { path, text, index } };
+      problems.push({ origin, code: 'air.unreadable', path: [], ...unreadable });
       continue;
     }
-    const file = { path, text, index };
-    if (isJsonArray(json.value)) {
-      origins.push(...json.value.map((node, position) => ({ json: node, base: [position], file })));
-    } else if (typeof json.value === 'object' && json.value !== null) {
+    if (text.replace(/^\ufeff/, '').trim() === '') continue;
+    const file = { path, text, index, imported };
+    const json = parseJson(text);
+    if (!json.ok) {
+      const { code, path: at, message, hint, line, column, offset } = json.failure;
+      const origin: Origin = { json: null, base: [], file };
+      problems.push({
+        origin,
+        rule: 'V-101',
+        code,
+        path: at,
+        position: { line, column, offset },
+        message,
+        hint: hint ?? JSON_HINTS[code],
+      });
+    } else if (isJsonArray(json.value)) {
+      for (const [position, node] of json.value.entries()) origins.push({ json: node, base: [position], file });
+    } else if (isJsonObject(json.value)) {
       origins.push({ json: json.value, base: [], file });
     } else {
-      const message = 'a file holds one node (an object) or a list of nodes';
-      diagnostics.push({
+      problems.push({
+        origin: { json: json.value, base: [], file },
         rule: 'V-101',
         code: 'json.invalid',
-        severity: 'error',
         path: [],
-        message,
-        file: path,
-        line: 1,
-        column: 1,
+        message: 'a file holds one node (an object) or a list of nodes',
+        hint: 'Begin the file with { or [.',
       });
     }
   }
-  return diagnostics.length > 0 ? fail(diagnostics) : ok(origins);
+  return { origins, problems };
 }

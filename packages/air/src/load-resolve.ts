@@ -5,8 +5,8 @@ import type { SimpleDef } from './node-json.ts';
 import { type ManifestSource, type RefSource, SECTIONS, type Section } from './node-manifest.ts';
 import type { ParsedNode } from './node-parse.ts';
 import type { Origin, Problem } from './node-read.ts';
-import type { DeclaredSecret, Listed, ListedPlan, World } from './validate-world.ts';
-import { scopeOf } from './validate-world.ts';
+import type { DeclaredSecret, Listed, ListedPlan, Lost, World } from './validate-world.ts';
+import { NOTHING_LOST, scopeOf } from './validate-world.ts';
 
 /** From the references of a manifest to a `World`: the rules V-203, V-210, V-211 that both ways of loading share. */
 
@@ -31,6 +31,8 @@ export function builtinOf(section: Section, name: string): Def<SimpleDef> | unde
   return isBuiltinSection(section) ? BUILTINS[section].get(name) : undefined;
 }
 
+const FOREIGN = 'Names under sys/ belong to the runtime: remove the line, or list a definition of your own.';
+
 /** V-203 for one reference: a `sys/` name must be in the catalogue, in the section it is listed under. */
 export function reservedName(section: Section, ref: RefSource, origin: Origin): Problem | undefined {
   if (!ref.name.startsWith('sys/') || builtinOf(section, ref.name) !== undefined) return undefined;
@@ -40,9 +42,7 @@ export function reservedName(section: Section, ref: RefSource, origin: Origin): 
     code: 'name.reserved',
     path: [...ref.path, 'name'],
     message: `there is no built-in "${ref.name}" for ${section}`,
-    hint: isBuiltinSection(section)
-      ? suggestHint(ref.name, BUILTINS[section].keys())
-      : 'Names under sys/ belong to the runtime.',
+    hint: isBuiltinSection(section) ? (suggestHint(ref.name, BUILTINS[section].keys()) ?? FOREIGN) : FOREIGN,
     fields: { kind: SECTION_KINDS[section], name: ref.name },
   };
 }
@@ -65,10 +65,19 @@ export function duplicateRefs(manifest: ManifestSource): readonly Problem[] {
           code: 'ref.duplicate',
           path: [...ref.path, 'name'],
           message: `"${ref.name}" is listed twice under ${section}`,
+          hint: 'Remove one of the two lines.',
           fields: { section, name: ref.name },
         },
       ];
     });
+  });
+}
+
+/** The effects among what a manifest lists, in its order. */
+export function listedEffects(resolved: readonly Resolved[]): readonly Listed<EffectDef>[] {
+  return resolved.flatMap(({ section, ref, hash, builtin, node }): Listed<EffectDef>[] => {
+    const def = builtin ?? (node !== undefined && 'def' in node ? node.def : undefined);
+    return section === 'effects' && def?.kind === 'defeffect' ? [{ def, hash, ref, origin: node?.origin }] : [];
   });
 }
 
@@ -103,11 +112,19 @@ export interface Resolved {
   readonly node?: ParsedNode | undefined;
 }
 
+/** What a world is besides its definitions, when it is loaded with everything that is wrong with it. */
+export interface WorldExtras {
+  readonly unlisted?: ReadonlySet<string>;
+  readonly lost?: Lost;
+  /** Schemas that were reported and that nothing may look into: without a type, as if they were lost. */
+  readonly broken?: ReadonlySet<string>;
+}
+
 /** @param resolved - In manifest order; each node has the kind of its section. */
 export function assembleWorld(
   manifest: ManifestSource,
   resolved: readonly Resolved[],
-  unlisted: ReadonlySet<string> = new Set(),
+  { unlisted = new Set(), lost = NOTHING_LOST, broken = new Set() }: WorldExtras = {},
 ): World {
   const listed = <D extends SimpleDef>(section: Section): readonly Listed<D>[] =>
     resolved.flatMap((each): Listed<D>[] => {
@@ -133,9 +150,11 @@ export function assembleWorld(
     caps: new Map([...caps, ...[...BUILTINS.caps].filter(([name]) => !caps.has(name))]),
     policies: byName(listed<PolicyDef>('policies')),
     secrets: declaredSecrets(manifest, listed<SecretDef>('secrets')),
-    scope: scopeOf(schemas),
+    scope: scopeOf(broken.size === 0 ? schemas : new Map([...schemas].filter(([name]) => !broken.has(name)))),
     unlisted,
     canonical: new Map(),
+    read: new Map(),
+    lost,
   };
 }
 

@@ -17,16 +17,17 @@ import {
   builtinOf,
   duplicateKinds,
   duplicateRefs,
+  listedEffects,
   type Resolved,
   reservedName,
   SECTION_KINDS,
 } from './load-resolve.ts';
-import type { Catalog, EffectDef } from './node.ts';
+import type { Catalog } from './node.ts';
 import { type ManifestSource, type RefSource, SECTIONS, type Section } from './node-manifest.ts';
 import { type ParsedNode, parseNode } from './node-parse.ts';
-import { type Origin, type Problem, toDiagnostics } from './node-read.ts';
+import { addAll, type Origin, type Problem, toDiagnostics } from './node-read.ts';
 import { validate } from './validate.ts';
-import type { Listed, LoadOptions, World } from './validate-world.ts';
+import type { LoadOptions, World } from './validate-world.ts';
 
 /** Loading a stored manifest (`definitions.md` §9). */
 
@@ -163,15 +164,11 @@ export function resolveStored(
       }
       const found = resolve(section, ref, manifest.origin, get);
       if (found.ok) resolved.push(found.value);
-      else problems.push(...found.failure);
+      else addAll(problems, found.failure);
     }
   }
-  problems.push(...duplicateRefs(manifest));
-  const effects = resolved.flatMap(({ section, ref, hash, builtin, node }): Listed<EffectDef>[] => {
-    const def = builtin ?? (node !== undefined && 'def' in node ? node.def : undefined);
-    return section === 'effects' && def?.kind === 'defeffect' ? [{ def, hash, ref, origin: node?.origin }] : [];
-  });
-  problems.push(...duplicateKinds(effects, manifest.origin));
+  addAll(problems, duplicateRefs(manifest));
+  addAll(problems, duplicateKinds(listedEffects(resolved), manifest.origin));
   return problems.length > 0 ? fail(problems) : ok(resolved);
 }
 

@@ -1,12 +1,38 @@
 import type { Path } from '@worldline/canon';
 import { ZERO_HASH_TEXT } from './builtins.ts';
-import { type Json, type JsonObject, shorten } from './json.ts';
+import { isJsonArray, isJsonObject, type Json, type JsonObject, shorten } from './json.ts';
 import type { SecretDef } from './node.ts';
 import { readExpr } from './node-plan.ts';
-import { given, IDENT, isPlaceholder, type NodeReader, type Origin, optional, type ParseOptions } from './node-read.ts';
+import {
+  given,
+  isPlaceholder,
+  type NodeReader,
+  type Origin,
+  optional,
+  type ParseOptions,
+  Unread,
+} from './node-read.ts';
 import { readAllowed, readSecretName } from './node-secret.ts';
+import {
+  AIR_VERSION,
+  ALLOWED_SHAPE,
+  BINDING_SHAPE,
+  DEFAULTS_SHAPE,
+  GRANT_SHAPE,
+  INBOX_SHAPE,
+  INLINE_SECRET_SHAPE,
+  MANIFEST_SHAPE,
+  REF_SHAPE,
+  ROUTE_SHAPE,
+  ROUTING_SHAPE,
+  SECRET_REF_SHAPE,
+  TRIGGER_SHAPE,
+} from './node-shape.ts';
 
-/** The manifest as written (`definitions.md` §3.8), structure checked, references not yet resolved. */
+/**
+ * The manifest as written (`definitions.md` §3.8), structure checked, references not yet resolved. What was reported while
+ * it was read is left out; `unread` says where that was.
+ */
 
 export const SECTIONS = ['schemas', 'modules', 'plans', 'effects', 'caps', 'policies', 'secrets'] as const;
 
@@ -57,28 +83,28 @@ export interface ManifestSource {
     readonly event: string;
     readonly reducer: string;
     readonly keyField?: string | undefined;
+    readonly path: Path;
   }[];
-  readonly inboxes: readonly { readonly source: string; readonly reducer: string }[];
+  readonly inboxes: readonly { readonly source: string; readonly reducer: string; readonly path: Path }[];
   readonly triggers: readonly TriggerSource[];
+  readonly unread: Unread;
+  readonly lost: LostEntries;
 }
 
+/** Entries that did not read. */
+export interface LostEntries {
+  /** Sections that may list further names. */
+  readonly sections: ReadonlySet<Section>;
+  /** Names of grants of which nothing more is known. */
+  readonly grants: ReadonlySet<string>;
+  /** There may be grants of other names. */
+  readonly anyGrant: boolean;
+}
+
+/** @returns what could be read; undefined when it is of another version of AIR. */
 export function parseManifest(json: JsonObject, reader: NodeReader, options: ParseOptions): ManifestSource | undefined {
   if (!checkVersion(json, reader)) return undefined;
-  reader.object(json, [], {
-    $kind: null,
-    air_version: '"1"',
-    schemas: 'a list of references',
-    modules: 'a list of references',
-    plans: 'a list of references',
-    caps: 'a list of references',
-    policies: 'a list of references',
-    effects: null,
-    secrets: null,
-    defaults: null,
-    module_bindings: null,
-    routing: null,
-    triggers: null,
-  });
+  reader.shape(json, [], MANIFEST_SHAPE);
   const refs = Object.fromEntries(
     SECTIONS.map((section) => [
       section,
@@ -89,15 +115,15 @@ export function parseManifest(json: JsonObject, reader: NodeReader, options: Par
   ) as unknown as Record<Section, readonly RefSource[]>;
   const secrets =
     reader.each(given(json, 'secrets'), ['secrets'], (item, path) => readSecret(item, path, reader, options)) ?? [];
-  const defaults = reader.object(optional(json, 'defaults'), ['defaults'], { policy: null, cap_grants: null });
-  const policy = defaults && reader.name(optional(defaults, 'policy'), ['defaults', 'policy']);
+  const defaults = reader.shape(reader.take(json, [], MANIFEST_SHAPE, 'defaults'), ['defaults'], DEFAULTS_SHAPE);
+  const policy = defaults && reader.take(defaults, ['defaults'], DEFAULTS_SHAPE, 'policy');
   const grants =
     defaults &&
     reader.each(given(defaults, 'cap_grants'), ['defaults', 'cap_grants'], (item, path) =>
       readGrant(item, path, reader),
     );
-  const bindings = readBindings(given(json, 'module_bindings'), reader);
-  const routing = reader.object(optional(json, 'routing'), ['routing'], { events: null, inboxes: null });
+  const bindings = readBindings(json, reader);
+  const routing = reader.shape(reader.take(json, [], MANIFEST_SHAPE, 'routing'), ['routing'], ROUTING_SHAPE);
   const events =
     routing &&
     reader.each(given(routing, 'events'), ['routing', 'events'], (item, path) => readRoute(item, path, reader));
@@ -105,6 +131,7 @@ export function parseManifest(json: JsonObject, reader: NodeReader, options: Par
     routing &&
     reader.each(given(routing, 'inboxes'), ['routing', 'inboxes'], (item, path) => readInbox(item, path, reader));
   const triggers = reader.each(given(json, 'triggers'), ['triggers'], (item, path) => readTrigger(item, path, reader));
+  const unread = new Unread(reader.problems);
   return {
     origin: reader.origin,
     refs: { ...refs, secrets: secrets.filter((secret): secret is RefSource => 'hash' in secret) },
@@ -117,10 +144,58 @@ export function parseManifest(json: JsonObject, reader: NodeReader, options: Par
     events: events ?? [],
     inboxes: inboxes ?? [],
     triggers: triggers ?? [],
+    unread,
+    lost: lostEntries(json, { ...refs, secrets: secrets as readonly unknown[] }, grants ?? [], unread),
   };
 }
 
-export const AIR_VERSION = '1';
+function lostEntries(
+  json: JsonObject,
+  read: Readonly<Record<Section, readonly unknown[]>>,
+  grants: readonly GrantSource[],
+  unread: Unread,
+): LostEntries {
+  const sections = SECTIONS.filter((section) => {
+    const list = given(json, section);
+    return unread.has(section) && !(Array.isArray(list) && read[section].length === list.length);
+  });
+  const defaults = given(json, 'defaults');
+  const list = isJsonObject(defaults) ? given(defaults, 'cap_grants') : undefined;
+  const readable = new Set(grants.map(({ path }) => path.at(-1)));
+  const lost = (isJsonArray(list) ? [...list.entries()] : []).flatMap(([index, grant]) =>
+    readable.has(index) ? [] : [isJsonObject(grant) ? given(grant, 'name') : undefined],
+  );
+  const names = lost.filter((name) => typeof name === 'string');
+  return {
+    sections: new Set(sections),
+    grants: new Set(names),
+    anyGrant:
+      names.length < lost.length ||
+      (unread.has('defaults') && !isJsonObject(defaults)) ||
+      (unread.has('defaults', 'cap_grants') && !isJsonArray(list)),
+  };
+}
+
+/** A manifest of which nothing is known: for looking at definitions when there is none that reads. */
+export function unreadManifest(origin: Origin): ManifestSource {
+  const members = [...SECTIONS, 'defaults', 'module_bindings', 'routing', 'triggers'];
+  return {
+    origin,
+    refs: Object.fromEntries(SECTIONS.map((section) => [section, []])) as unknown as ManifestSource['refs'],
+    secrets: [],
+    hasDefaults: false,
+    grants: [],
+    bindings: [],
+    hasRouting: false,
+    events: [],
+    inboxes: [],
+    triggers: [],
+    unread: new Unread(members.map((member) => ({ path: [member] }))),
+    lost: { sections: new Set(SECTIONS), grants: new Set(), anyGrant: true },
+  };
+}
+
+export { AIR_VERSION };
 
 /** V-201 comes before anything else: of another version we know nothing, not even what is wrong with it. */
 function checkVersion(json: JsonObject, reader: NodeReader): boolean {
@@ -151,20 +226,15 @@ function checkVersion(json: JsonObject, reader: NodeReader): boolean {
 
 function readRef(json: Json, path: Path, reader: NodeReader, options: ParseOptions): RefSource | undefined {
   const fill = options.authored && isObjectWithPlaceholder(json);
-  const ref = reader.object(json, path, { name: 'a name', hash: fill ? null : 'a hash' });
+  const ref = reader.shape(json, path, REF_SHAPE, fill ? 'hash' : undefined);
   if (ref === undefined) return undefined;
-  const name = reader.name(given(ref, 'name'), [...path, 'name']);
-  const hash = fill ? ZERO_HASH_TEXT : reader.hash(given(ref, 'hash'), [...path, 'hash']);
-  return name !== undefined && hash !== undefined ? { name, hash, path } : undefined;
+  const name = reader.take(ref, path, REF_SHAPE, 'name');
+  const hash = fill ? ZERO_HASH_TEXT : reader.take(ref, path, REF_SHAPE, 'hash');
+  return name === undefined ? undefined : { name, hash: hash ?? ZERO_HASH_TEXT, path };
 }
 
 function isObjectWithPlaceholder(json: Json): boolean {
-  return (
-    typeof json === 'object' &&
-    json !== null &&
-    typeof (json as JsonObject)['name'] === 'string' &&
-    isPlaceholder((json as JsonObject)['hash'])
-  );
+  return typeof json === 'object' && json !== null && isPlaceholder((json as JsonObject)['hash']);
 }
 
 function readSecret(
@@ -175,29 +245,20 @@ function readSecret(
 ): RefSource | InlineSecret | undefined {
   if (typeof json === 'object' && json !== null && Object.hasOwn(json, 'name')) {
     const fill = options.authored && isObjectWithPlaceholder(json);
-    const ref = reader.object(json, path, { name: 'a name', hash: fill ? null : 'a hash' });
+    const ref = reader.shape(json, path, SECRET_REF_SHAPE, fill ? 'hash' : undefined);
     if (ref === undefined) return undefined;
     const secret = readSecretName(given(ref, 'name'), [...path, 'name'], reader);
-    const hash = fill ? ZERO_HASH_TEXT : reader.hash(given(ref, 'hash'), [...path, 'hash']);
-    return secret !== undefined && hash !== undefined ? { name: secret.name, hash, path } : undefined;
+    const hash = fill ? ZERO_HASH_TEXT : reader.take(ref, path, SECRET_REF_SHAPE, 'hash');
+    return secret === undefined ? undefined : { name: secret.name, hash: hash ?? ZERO_HASH_TEXT, path };
   }
-  const inline = reader.object(json, path, {
-    alias: 'a text',
-    version: 'an integer',
-    binding_id: 'a text',
-    expected_digest: null,
-    policy: null,
-  });
+  const inline = reader.shape(json, path, INLINE_SECRET_SHAPE);
   if (inline === undefined) return undefined;
-  const alias = reader.text(given(inline, 'alias'), [...path, 'alias']);
-  const version = reader.integer(given(inline, 'version'), [...path, 'version'], {
-    min: 1n,
-    max: BigInt(Number.MAX_SAFE_INTEGER),
-  });
-  const bindingId = reader.text(given(inline, 'binding_id'), [...path, 'binding_id']);
-  const expectedDigest = reader.hash(optional(inline, 'expected_digest'), [...path, 'expected_digest']);
+  const alias = reader.take(inline, path, INLINE_SECRET_SHAPE, 'alias');
+  const version = reader.take(inline, path, INLINE_SECRET_SHAPE, 'version');
+  const bindingId = reader.take(inline, path, INLINE_SECRET_SHAPE, 'binding_id');
+  const expectedDigest = reader.take(inline, path, INLINE_SECRET_SHAPE, 'expected_digest');
   const at = [...path, 'policy'];
-  const policy = reader.object(optional(inline, 'policy'), at, { allowed_caps: null, allowed_plans: null });
+  const policy = reader.shape(reader.take(inline, path, INLINE_SECRET_SHAPE, 'policy'), at, ALLOWED_SHAPE);
   const allowed = policy ? readAllowed(policy, at, reader) : { allowedCaps: [], allowedPlans: [] };
   if (alias === undefined || version === undefined || bindingId === undefined) return undefined;
   return {
@@ -214,73 +275,51 @@ function readSecret(
 }
 
 function readGrant(json: Json, path: Path, reader: NodeReader): GrantSource | undefined {
-  const grant = reader.object(json, path, {
-    name: 'a grant name',
-    cap: 'a defcap name',
-    params: "a value of the cap's schema",
-    expiry_ns: null,
-  });
+  const grant = reader.shape(json, path, GRANT_SHAPE);
   if (grant === undefined) return undefined;
-  const name = reader.ident(given(grant, 'name'), [...path, 'name'], IDENT);
-  const cap = reader.name(given(grant, 'cap'), [...path, 'cap']);
-  const params = given(grant, 'params');
-  const expiryNs = reader.integer(optional(grant, 'expiry_ns'), [...path, 'expiry_ns'], {
-    min: 0n,
-    max: 18446744073709551615n,
-  });
+  const name = reader.take(grant, path, GRANT_SHAPE, 'name');
+  const cap = reader.take(grant, path, GRANT_SHAPE, 'cap');
+  const params = reader.take(grant, path, GRANT_SHAPE, 'params');
+  const expiryNs = reader.take(grant, path, GRANT_SHAPE, 'expiry_ns');
   if (name === undefined || cap === undefined || params === undefined) return undefined;
   return { name, cap, params, ...(expiryNs === undefined ? {} : { expiryNs }), path };
 }
 
-function readBindings(json: Json | undefined, reader: NodeReader): ManifestSource['bindings'] {
-  return (reader.entries(json, ['module_bindings']) ?? []).map(([module, value]) => {
+function readBindings(json: JsonObject, reader: NodeReader): ManifestSource['bindings'] {
+  return (reader.entries(given(json, 'module_bindings'), ['module_bindings']) ?? []).map(([module, value]) => {
     const at = ['module_bindings', module];
     reader.name(module, at);
-    const binding = reader.object(value, at, { slots: 'an object' });
-    const slots = (binding && reader.entries(given(binding, 'slots'), [...at, 'slots'])) ?? [];
-    return {
-      module,
-      slots: slots.flatMap(([slot, grant]) => {
-        const path = [...at, 'slots', slot];
-        if (!IDENT.test(slot)) reader.badIdent(slot, path, IDENT);
-        const name = reader.ident(grant, path, IDENT);
-        return name === undefined ? [] : [[slot, name] as const];
-      }),
-    };
+    const binding = reader.shape(value, at, BINDING_SHAPE);
+    return { module, slots: (binding && reader.take(binding, at, BINDING_SHAPE, 'slots')) ?? [] };
   });
 }
 
 function readRoute(json: Json, path: Path, reader: NodeReader): ManifestSource['events'][number] | undefined {
-  const route = reader.object(json, path, { event: 'a schema name', reducer: 'a module name', key_field: null });
+  const route = reader.shape(json, path, ROUTE_SHAPE);
   if (route === undefined) return undefined;
-  const event = reader.name(given(route, 'event'), [...path, 'event']);
-  const reducer = reader.name(given(route, 'reducer'), [...path, 'reducer']);
-  const keyField = reader.text(optional(route, 'key_field'), [...path, 'key_field']);
-  return event !== undefined && reducer !== undefined ? { event, reducer, keyField } : undefined;
+  const event = reader.take(route, path, ROUTE_SHAPE, 'event');
+  const reducer = reader.take(route, path, ROUTE_SHAPE, 'reducer');
+  const keyField = reader.take(route, path, ROUTE_SHAPE, 'key_field');
+  return event !== undefined && reducer !== undefined ? { event, reducer, keyField, path } : undefined;
 }
 
 function readInbox(json: Json, path: Path, reader: NodeReader): ManifestSource['inboxes'][number] | undefined {
-  const inbox = reader.object(json, path, { source: 'a text', reducer: 'a module name' });
+  const inbox = reader.shape(json, path, INBOX_SHAPE);
   if (inbox === undefined) return undefined;
-  const source = reader.text(given(inbox, 'source'), [...path, 'source']);
-  const reducer = reader.name(given(inbox, 'reducer'), [...path, 'reducer']);
-  return source !== undefined && reducer !== undefined ? { source, reducer } : undefined;
+  const source = reader.take(inbox, path, INBOX_SHAPE, 'source');
+  const reducer = reader.take(inbox, path, INBOX_SHAPE, 'reducer');
+  return source !== undefined && reducer !== undefined ? { source, reducer, path } : undefined;
 }
 
 function readTrigger(json: Json, path: Path, reader: NodeReader): TriggerSource | undefined {
-  const trigger = reader.object(json, path, {
-    event: 'a schema name',
-    plan: 'a plan name',
-    correlate_by: null,
-    when: null,
-    input_expr: null,
-  });
+  const trigger = reader.shape(json, path, TRIGGER_SHAPE);
   if (trigger === undefined) return undefined;
-  const event = reader.name(given(trigger, 'event'), [...path, 'event']);
-  const plan = reader.name(given(trigger, 'plan'), [...path, 'plan']);
-  const correlateBy = reader.text(optional(trigger, 'correlate_by'), [...path, 'correlate_by']);
-  const when = optional(trigger, 'when');
+  const event = reader.take(trigger, path, TRIGGER_SHAPE, 'event');
+  const plan = reader.take(trigger, path, TRIGGER_SHAPE, 'plan');
+  const correlateBy = reader.take(trigger, path, TRIGGER_SHAPE, 'correlate_by');
+  const when = reader.take(trigger, path, TRIGGER_SHAPE, 'when');
   if (when !== undefined) readExpr(when, [...path, 'when'], reader);
   if (event === undefined || plan === undefined) return undefined;
-  return { event, plan, correlateBy, when, inputExpr: given(trigger, 'input_expr'), path };
+  const inputExpr = reader.take(trigger, path, TRIGGER_SHAPE, 'input_expr');
+  return { event, plan, correlateBy, when, inputExpr, path };
 }

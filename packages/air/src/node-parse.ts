@@ -8,9 +8,7 @@ import { type ManifestSource, parseManifest } from './node-manifest.ts';
 import { type PlanSource, parsePlan } from './node-plan.ts';
 import {
   given,
-  IDENT,
   isPlaceholder,
-  KIND,
   NodeReader,
   type Origin,
   optional,
@@ -18,6 +16,21 @@ import {
   type Problem,
 } from './node-read.ts';
 import { readAllowed, readSecretName } from './node-secret.ts';
+import {
+  ABI_SHAPE,
+  CAP_SHAPE,
+  EFFECT_SHAPE,
+  ENFORCER_SHAPE,
+  MODULE_SHAPE,
+  NODE_SHAPES,
+  POLICY_SHAPE,
+  PURE_ABI_SHAPE,
+  REDUCER_ABI_SHAPE,
+  RULE_SHAPE,
+  RULE_WHEN_SHAPE,
+  SCHEMA_SHAPE,
+  SECRET_SHAPE,
+} from './node-shape.ts';
 import type { Type } from './type.ts';
 import { parseType } from './type-parse.ts';
 
@@ -25,39 +38,44 @@ import { parseType } from './type-parse.ts';
 
 export type DefKind = SimpleDef['kind'] | 'defplan';
 
-export const DEF_KINDS: readonly DefKind[] = [
-  'defschema',
-  'defmodule',
-  'defplan',
-  'defeffect',
-  'defcap',
-  'defpolicy',
-  'defsecret',
-];
+export const DEF_KINDS = Object.keys(NODE_SHAPES).filter((kind): kind is DefKind => kind !== 'manifest');
 
 export type ParsedNode =
   | { readonly kind: 'manifest'; readonly origin: Origin; readonly source: ManifestSource }
   | { readonly kind: 'defplan'; readonly origin: Origin; readonly name: string; readonly source: PlanSource }
   | { readonly kind: SimpleDef['kind']; readonly origin: Origin; readonly name: string; readonly def: SimpleDef };
 
+/** A node that was read: `node` when its structure is right, else what is wrong with it and what can be said all the same. */
+export interface ReadNode {
+  readonly node?: ParsedNode | undefined;
+  /**
+   * What the node says as far as it reads, for looking on after a problem. Of a plan and a manifest what was reported is
+   * left out; any other definition is here only when it says everything that its kind says.
+   */
+  readonly partial?: ParsedNode | undefined;
+  /** In document order within each object. */
+  readonly problems: readonly Problem[];
+  /** `$kind`, when it is one. */
+  readonly kind?: ParsedNode['kind'] | undefined;
+  /** The name as it is written, good or not. */
+  readonly name?: string | undefined;
+}
+
 /**
  * Read one node.
  *
  * @param origin - Without kind and name: they are read here and part of every problem.
- * @returns the node if its structure is right; else what is wrong, in document order.
  */
-export function parseNode(
-  origin: Pick<Origin, 'json' | 'base' | 'file'>,
-  options: ParseOptions,
-): { readonly node?: ParsedNode | undefined; readonly problems: readonly Problem[] } {
+export function parseNode(origin: Pick<Origin, 'json' | 'base' | 'file'>, options: ParseOptions): ReadNode {
   const { json } = origin;
   const outer = new NodeReader(origin);
+  const name = isJsonObject(json) ? given(json, 'name') : undefined;
   if (!isJsonObject(json)) {
     outer.badField([], 'a node (an object with $kind)', json);
     return { problems: outer.problems };
   }
   const kind = options.manifest === true && !Object.hasOwn(json, '$kind') ? 'manifest' : given(json, '$kind');
-  const known: readonly string[] = [...DEF_KINDS, 'manifest'];
+  const known: readonly string[] = Object.keys(NODE_SHAPES);
   if (typeof kind !== 'string' || !known.includes(kind)) {
     const found = typeof kind === 'string' ? shorten(kind) : kind === undefined ? 'nothing' : 'no text';
     outer.report({
@@ -68,16 +86,31 @@ export function parseNode(
       hint: (typeof kind === 'string' ? suggestHint(kind, known) : undefined) ?? `Known kinds: ${known.join(', ')}.`,
       fields: { found },
     });
-    return { problems: outer.problems };
+    return { problems: outer.problems, ...(typeof name === 'string' ? { name } : {}) };
   }
-  const name = given(json, 'name');
   const reader = new NodeReader({
     ...origin,
     kind,
     ...(kind !== 'manifest' && typeof name === 'string' ? { name: shorten(name) } : {}),
   });
-  const node = parseKind(kind as DefKind | 'manifest', json, reader, options);
-  return { node: reader.problems.length === 0 ? node : undefined, problems: reader.problems };
+  const read = parseKind(kind as ParsedNode['kind'], json, reader, options);
+  const { problems } = reader;
+  return {
+    node: problems.length === 0 ? read : undefined,
+    partial: read !== undefined && (isReadInParts(kind) || problems.every(isHarmless)) ? read : undefined,
+    problems,
+    kind: kind as ParsedNode['kind'],
+    ...(typeof name === 'string' ? { name } : {}),
+  };
+}
+
+function isReadInParts(kind: string): boolean {
+  return kind === 'defplan' || kind === 'manifest';
+}
+
+/** Something that is too much, and stands for nothing that is missing. */
+function isHarmless({ code, meant }: Problem): boolean {
+  return code === 'node.unknown_field' && meant === undefined;
 }
 
 function parseKind(
@@ -110,13 +143,10 @@ const SIMPLE: Readonly<Record<SimpleDef['kind'], SimpleParser>> = {
   defsecret: parseSecret,
 };
 
-/** Members that every definition has. */
-const COMMON = { $kind: null, name: 'a name' } as const;
-
 function parseSchema(json: JsonObject, reader: NodeReader): SchemaDef | undefined {
-  reader.object(json, [], { ...COMMON, type: 'a type expression' });
-  const name = reader.name(given(json, 'name'), ['name']);
-  const type = readType(given(json, 'type'), ['type'], reader);
+  reader.shape(json, [], SCHEMA_SHAPE);
+  const name = reader.take(json, [], SCHEMA_SHAPE, 'name');
+  const type = readType(reader.take(json, [], SCHEMA_SHAPE, 'type'), ['type'], reader);
   return name !== undefined && type !== undefined ? { kind: 'defschema', name, type } : undefined;
 }
 
@@ -147,28 +177,26 @@ function readType(json: Json | undefined, path: Path, reader: NodeReader): Type 
 
 function parseModule(json: JsonObject, reader: NodeReader, options: ParseOptions): ModuleDef | undefined {
   const placeholder = options.authored && isPlaceholder(given(json, 'wasm_hash'));
-  reader.object(json, [], {
-    ...COMMON,
-    module_kind: '"reducer" or "pure"',
-    wasm_hash: placeholder ? null : 'a hash',
-    key_schema: null,
-    abi: 'an object',
-  });
-  const name = reader.name(given(json, 'name'), ['name']);
-  const moduleKind = reader.oneOf(given(json, 'module_kind'), ['module_kind'], ['reducer', 'pure'] as const);
-  const wasmHash = placeholder ? ZERO_HASH_TEXT : reader.hash(given(json, 'wasm_hash'), ['wasm_hash']);
-  const keySchema = reader.name(optional(json, 'key_schema'), ['key_schema']);
-  const abi = reader.object(given(json, 'abi'), ['abi'], { reducer: null, pure: null });
+  reader.shape(json, [], MODULE_SHAPE, placeholder ? 'wasm_hash' : undefined);
+  const name = reader.take(json, [], MODULE_SHAPE, 'name');
+  const moduleKind = reader.take(json, [], MODULE_SHAPE, 'module_kind');
+  const wasmHash = placeholder ? ZERO_HASH_TEXT : reader.take(json, [], MODULE_SHAPE, 'wasm_hash');
+  const keySchema = reader.take(json, [], MODULE_SHAPE, 'key_schema');
+  const abi = reader.shape(reader.take(json, [], MODULE_SHAPE, 'abi'), ['abi'], ABI_SHAPE);
   if (abi === undefined || moduleKind === undefined) return undefined;
 
   const other = moduleKind === 'reducer' ? 'pure' : 'reducer';
-  const has = { reducer: optional(abi, 'reducer'), pure: optional(abi, 'pure') };
+  const has = {
+    reducer: reader.take(abi, ['abi'], ABI_SHAPE, 'reducer'),
+    pure: reader.take(abi, ['abi'], ABI_SHAPE, 'pure'),
+  };
   if (has[moduleKind] === undefined || has[other] !== undefined) {
     reader.report({
       rule: 'V-108',
       code: 'module.abi_mismatch',
       path: has[other] === undefined ? ['abi'] : ['abi', other],
       message: `a ${moduleKind} module has exactly abi.${moduleKind}`,
+      hint: has[other] === undefined ? `Add "${moduleKind}".` : `Leave out abi.${other}, or make it a ${other} module.`,
       fields: { module_kind: moduleKind },
     });
   }
@@ -178,6 +206,7 @@ function parseModule(json: JsonObject, reader: NodeReader, options: ParseOptions
       code: 'module.abi_mismatch',
       path: ['key_schema'],
       message: 'only reducers have key_schema',
+      hint: 'Leave it out: a pure module has no cells.',
       fields: { module_kind: moduleKind },
     });
   }
@@ -197,60 +226,38 @@ function parseModule(json: JsonObject, reader: NodeReader, options: ParseOptions
 
 function parseReducerAbi(json: Json | undefined, reader: NodeReader): ModuleDef['reducer'] {
   const at = ['abi', 'reducer'];
-  const abi = reader.object(json, at, {
-    state: 'a schema name',
-    event: 'a schema name',
-    context: null,
-    annotations: null,
-    effects_emitted: null,
-    cap_slots: null,
-  });
+  const abi = reader.shape(json, at, REDUCER_ABI_SHAPE);
   if (abi === undefined) return undefined;
-  const state = reader.name(given(abi, 'state'), [...at, 'state']);
-  const event = reader.name(given(abi, 'event'), [...at, 'event']);
-  const context = reader.name(optional(abi, 'context'), [...at, 'context']);
-  const annotations = reader.name(optional(abi, 'annotations'), [...at, 'annotations']);
-  const effectsEmitted = reader.each(given(abi, 'effects_emitted'), [...at, 'effects_emitted'], (item, path) =>
-    reader.ident(item, path, KIND),
-  );
+  const state = reader.take(abi, at, REDUCER_ABI_SHAPE, 'state');
+  const event = reader.take(abi, at, REDUCER_ABI_SHAPE, 'event');
+  const context = reader.take(abi, at, REDUCER_ABI_SHAPE, 'context');
+  const annotations = reader.take(abi, at, REDUCER_ABI_SHAPE, 'annotations');
+  const effectsEmitted = reader.take(abi, at, REDUCER_ABI_SHAPE, 'effects_emitted') ?? [];
   const capSlots: Record<string, string> = Object.create(null) as Record<string, string>;
-  for (const [slot, value] of reader.entries(given(abi, 'cap_slots'), [...at, 'cap_slots']) ?? []) {
-    const path = [...at, 'cap_slots', slot];
-    if (!IDENT.test(slot)) reader.badIdent(slot, path, IDENT);
-    const capType = reader.ident(value, path, KIND);
-    if (capType !== undefined) capSlots[slot] = capType;
-  }
+  for (const [slot, capType] of reader.take(abi, at, REDUCER_ABI_SHAPE, 'cap_slots') ?? []) capSlots[slot] = capType;
   if (state === undefined || event === undefined) return undefined;
-  return { state, event, context, annotations, effectsEmitted: effectsEmitted ?? [], capSlots };
+  return { state, event, context, annotations, effectsEmitted, capSlots };
 }
 
 function parsePureAbi(json: Json | undefined, reader: NodeReader): ModuleDef['pure'] {
   const at = ['abi', 'pure'];
-  const abi = reader.object(json, at, { input: 'a schema name', output: 'a schema name', context: null });
+  const abi = reader.shape(json, at, PURE_ABI_SHAPE);
   if (abi === undefined) return undefined;
-  const input = reader.name(given(abi, 'input'), [...at, 'input']);
-  const output = reader.name(given(abi, 'output'), [...at, 'output']);
-  const context = reader.name(optional(abi, 'context'), [...at, 'context']);
+  const input = reader.take(abi, at, PURE_ABI_SHAPE, 'input');
+  const output = reader.take(abi, at, PURE_ABI_SHAPE, 'output');
+  const context = reader.take(abi, at, PURE_ABI_SHAPE, 'context');
   return input !== undefined && output !== undefined ? { input, output, context } : undefined;
 }
 
 function parseEffect(json: JsonObject, reader: NodeReader): EffectDef | undefined {
-  reader.object(json, [], {
-    ...COMMON,
-    kind: 'an effect kind',
-    params_schema: 'a schema name',
-    receipt_schema: 'a schema name',
-    cap_type: 'a cap type',
-    origin_scope: '"reducer", "plan" or "both"',
-    description: null,
-  });
-  const name = reader.name(given(json, 'name'), ['name']);
-  const effectKind = reader.ident(given(json, 'kind'), ['kind'], KIND);
-  const paramsSchema = reader.name(given(json, 'params_schema'), ['params_schema']);
-  const receiptSchema = reader.name(given(json, 'receipt_schema'), ['receipt_schema']);
-  const capType = reader.ident(given(json, 'cap_type'), ['cap_type'], KIND);
-  const originScope = reader.oneOf(given(json, 'origin_scope'), ['origin_scope'], ['reducer', 'plan', 'both'] as const);
-  reader.text(optional(json, 'description'), ['description']);
+  reader.shape(json, [], EFFECT_SHAPE);
+  const name = reader.take(json, [], EFFECT_SHAPE, 'name');
+  const effectKind = reader.take(json, [], EFFECT_SHAPE, 'kind');
+  const paramsSchema = reader.take(json, [], EFFECT_SHAPE, 'params_schema');
+  const receiptSchema = reader.take(json, [], EFFECT_SHAPE, 'receipt_schema');
+  const capType = reader.take(json, [], EFFECT_SHAPE, 'cap_type');
+  const originScope = reader.take(json, [], EFFECT_SHAPE, 'origin_scope');
+  reader.take(json, [], EFFECT_SHAPE, 'description');
   if (
     name === undefined ||
     effectKind === undefined ||
@@ -265,56 +272,43 @@ function parseEffect(json: JsonObject, reader: NodeReader): EffectDef | undefine
 }
 
 function parseCap(json: JsonObject, reader: NodeReader): CapDef | undefined {
-  reader.object(json, [], { ...COMMON, cap_type: 'a cap type', schema: 'a type expression', enforcer: null });
-  const name = reader.name(given(json, 'name'), ['name']);
-  const capType = reader.ident(given(json, 'cap_type'), ['cap_type'], KIND);
-  const schema = readType(given(json, 'schema'), ['schema'], reader);
-  const enforcer = reader.object(optional(json, 'enforcer'), ['enforcer'], { module: 'a module name' });
-  const module = enforcer && reader.name(given(enforcer, 'module'), ['enforcer', 'module']);
+  reader.shape(json, [], CAP_SHAPE);
+  const name = reader.take(json, [], CAP_SHAPE, 'name');
+  const capType = reader.take(json, [], CAP_SHAPE, 'cap_type');
+  const schema = readType(reader.take(json, [], CAP_SHAPE, 'schema'), ['schema'], reader);
+  const enforcer = reader.shape(reader.take(json, [], CAP_SHAPE, 'enforcer'), ['enforcer'], ENFORCER_SHAPE);
+  const module = enforcer && reader.take(enforcer, ['enforcer'], ENFORCER_SHAPE, 'module');
   if (name === undefined || capType === undefined || schema === undefined) return undefined;
   return { kind: 'defcap', name, capType, schema, enforcer: module ?? CAP_ALLOW_ALL };
 }
 
 function parsePolicy(json: JsonObject, reader: NodeReader): PolicyDef | undefined {
-  reader.object(json, [], { ...COMMON, rules: 'a list of rules' });
-  const name = reader.name(given(json, 'name'), ['name']);
+  reader.shape(json, [], POLICY_SHAPE);
+  const name = reader.take(json, [], POLICY_SHAPE, 'name');
   const rules = reader.each(given(json, 'rules'), ['rules'], (item, path) => parseRule(item, path, reader));
   return name !== undefined && rules !== undefined ? { kind: 'defpolicy', name, rules } : undefined;
 }
 
 function parseRule(json: Json, path: Path, reader: NodeReader): PolicyRule | undefined {
-  const rule = reader.object(json, path, { when: 'an object', decision: '"allow" or "deny"' });
+  const rule = reader.shape(json, path, RULE_SHAPE);
   if (rule === undefined) return undefined;
   const at = [...path, 'when'];
-  const when = reader.object(given(rule, 'when'), at, {
-    effect_kind: null,
-    cap_name: null,
-    cap_type: null,
-    origin_kind: null,
-    origin_name: null,
-  });
-  const effectKind = when && reader.ident(optional(when, 'effect_kind'), [...at, 'effect_kind'], KIND);
-  const capName = when && reader.ident(optional(when, 'cap_name'), [...at, 'cap_name'], IDENT);
-  const capType = when && reader.ident(optional(when, 'cap_type'), [...at, 'cap_type'], KIND);
-  const originKind =
-    when && reader.oneOf(optional(when, 'origin_kind'), [...at, 'origin_kind'], ['plan', 'reducer'] as const);
-  const originName = when && reader.name(optional(when, 'origin_name'), [...at, 'origin_name']);
-  const decision = reader.oneOf(given(rule, 'decision'), [...path, 'decision'], ['allow', 'deny'] as const);
+  const when = reader.shape(reader.take(rule, path, RULE_SHAPE, 'when'), at, RULE_WHEN_SHAPE);
+  const effectKind = when && reader.take(when, at, RULE_WHEN_SHAPE, 'effect_kind');
+  const capName = when && reader.take(when, at, RULE_WHEN_SHAPE, 'cap_name');
+  const capType = when && reader.take(when, at, RULE_WHEN_SHAPE, 'cap_type');
+  const originKind = when && reader.take(when, at, RULE_WHEN_SHAPE, 'origin_kind');
+  const originName = when && reader.take(when, at, RULE_WHEN_SHAPE, 'origin_name');
+  const decision = reader.take(rule, path, RULE_SHAPE, 'decision');
   if (when === undefined || decision === undefined) return undefined;
   return { when: { effectKind, capName, capType, originKind, originName }, decision };
 }
 
 function parseSecret(json: JsonObject, reader: NodeReader): SecretDef | undefined {
-  reader.object(json, [], {
-    ...COMMON,
-    binding_id: 'a text',
-    expected_digest: null,
-    allowed_caps: null,
-    allowed_plans: null,
-  });
+  reader.shape(json, [], SECRET_SHAPE);
   const secret = readSecretName(given(json, 'name'), ['name'], reader);
-  const bindingId = reader.text(given(json, 'binding_id'), ['binding_id']);
-  const expectedDigest = reader.hash(optional(json, 'expected_digest'), ['expected_digest']);
+  const bindingId = reader.take(json, [], SECRET_SHAPE, 'binding_id');
+  const expectedDigest = reader.take(json, [], SECRET_SHAPE, 'expected_digest');
   const allowed = readAllowed(json, [], reader);
   if (secret === undefined || bindingId === undefined) return undefined;
   return {

@@ -1,13 +1,19 @@
 import type { Path } from '@worldline/canon';
 import type { Expr } from './expr.ts';
 import { parseExpr, type RefNames } from './expr-parse.ts';
-import { isJsonObject, type Json, type JsonObject } from './json.ts';
+import { isJsonObject, type Json, type JsonObject, shorten } from './json.ts';
 import type { StepOp } from './node.ts';
-import { given, IDENT, KIND, type NodeReader, type Origin, optional } from './node-read.ts';
+import { given, type NodeReader, type Origin, Unread } from './node-read.ts';
+import { EDGE_SHAPE, PLAN_SHAPE, STEP_OPS, STEP_SHAPES, type StepShape } from './node-shape.ts';
+import { membersThat, type Shape } from './shape.ts';
 
-/** A plan as written (`definitions.md` §3.3, §6): structure checked, slots still JSON. */
+/**
+ * A plan as written (`definitions.md` §3.3, §6): structure checked, slots still JSON. What was reported while it was read
+ * is left out; `unread` and `lost` say what might have stood there.
+ */
 
 export interface StepSource {
+  /** Only for messages when it did not read. */
   readonly id: string;
   readonly op: StepOp;
   readonly index: number;
@@ -29,15 +35,27 @@ export interface StepSource {
 }
 
 export interface EdgeSource {
+  readonly index: number;
+  /** Empty when it did not read; so is `to`. */
   readonly from: string;
   readonly to: string;
   readonly when?: Expr | undefined;
   readonly whenJson?: Json | undefined;
 }
 
+/** Names of steps and variables of which nothing more is known, since the steps that have them did not read. */
+export interface LostNames {
+  readonly steps: ReadonlySet<string>;
+  readonly variables: ReadonlySet<string>;
+  /** Some step's id, or what some step binds, did not read either: any name may be one of these. */
+  readonly anyStep: boolean;
+  readonly anyVariable: boolean;
+}
+
 export interface PlanSource {
   readonly origin: Origin;
   readonly name: string;
+  /** Empty when it did not read. */
   readonly input: string;
   readonly output?: string | undefined;
   readonly locals: ReadonlyMap<string, string>;
@@ -46,59 +64,14 @@ export interface PlanSource {
   /** As declared; empty when left out. */
   readonly requiredCaps: readonly string[];
   readonly allowedEffects: readonly string[];
-  readonly invariants: readonly { readonly expr: Expr; readonly json: Json }[];
+  readonly invariants: readonly { readonly index: number; readonly expr: Expr; readonly json: Json }[];
   readonly names: RefNames;
+  readonly unread: Unread;
+  readonly lost: LostNames;
 }
 
 /** The variable that triggers bind (`builtins.md` §1). */
 export const CORRELATION_ID = 'correlation_id';
-
-/** `plans.md` §2.1. */
-export const STEPS_MAX = 512;
-export const EDGES_MAX = 2048;
-export const INVARIANTS_MAX = 64;
-
-interface StepShape {
-  readonly required: Readonly<Record<string, string>>;
-  readonly optional?: readonly string[];
-  readonly bind?: string;
-  readonly slots: readonly string[];
-  readonly expr?: string;
-}
-
-const SHAPES: Readonly<Record<StepOp, StepShape>> = {
-  raise_event: { required: { event: 'a schema name', value: 'a value or an expression' }, slots: ['value'] },
-  emit_effect: {
-    required: { kind: 'an effect kind', params: 'a value or an expression', cap: 'a grant name' },
-    optional: ['idempotency_key'],
-    bind: 'effect_id_as',
-    slots: ['params', 'idempotency_key'],
-  },
-  await_receipt: { required: { for: 'a reference to an effect handle' }, bind: 'as', slots: [], expr: 'for' },
-  await_event: { required: { event: 'a schema name' }, optional: ['where'], bind: 'as', slots: [], expr: 'where' },
-  assign: { required: { expr: 'a value or an expression' }, bind: 'as', slots: ['expr'] },
-  end: { required: {}, optional: ['result'], slots: ['result'] },
-  spawn_plan: {
-    required: { plan: 'a plan name', input: 'a value or an expression' },
-    bind: 'handle_as',
-    slots: ['input'],
-  },
-  await_plan: { required: { for: 'a reference to a plan handle' }, bind: 'as', slots: [], expr: 'for' },
-  spawn_for_each: {
-    required: { plan: 'a plan name', inputs: 'a list or an expression' },
-    optional: ['max_fanout'],
-    bind: 'handles_as',
-    slots: ['inputs'],
-  },
-  await_plans_all: {
-    required: { handles: 'a reference to plan handles' },
-    bind: 'results_as',
-    slots: [],
-    expr: 'handles',
-  },
-};
-
-const OPS = Object.keys(SHAPES) as StepOp[];
 
 /** V-109: report an expression that is none. */
 export function readExpr(json: Json, path: Path, reader: NodeReader, names?: RefNames): Expr | undefined {
@@ -116,63 +89,50 @@ export function readExpr(json: Json, path: Path, reader: NodeReader, names?: Ref
   return undefined;
 }
 
+/** @returns what could be read; undefined when not even the name. */
 export function parsePlan(json: JsonObject, reader: NodeReader): PlanSource | undefined {
-  reader.object(json, [], {
-    $kind: null,
-    name: 'a name',
-    input: 'a schema name',
-    output: null,
-    locals: null,
-    steps: 'a list of steps',
-    edges: null,
-    required_caps: null,
-    allowed_effects: null,
-    invariants: null,
-  });
-  const name = reader.name(given(json, 'name'), ['name']);
-  const input = reader.name(given(json, 'input'), ['input']);
-  const output = reader.name(optional(json, 'output'), ['output']);
-  const locals = readLocals(given(json, 'locals'), reader);
-  if (!checkSizes(json, reader)) return undefined;
+  reader.shape(json, [], PLAN_SHAPE);
+  const name = reader.take(json, [], PLAN_SHAPE, 'name');
+  const input = reader.take(json, [], PLAN_SHAPE, 'input');
+  const output = reader.take(json, [], PLAN_SHAPE, 'output');
+  const locals = new Map(reader.take(json, [], PLAN_SHAPE, 'locals'));
+  checkSizes(json, reader);
 
   // Names first: where a reference ends depends on what is declared (`definitions.md` §4).
   const names = declaredNames(json, locals);
   const steps = reader.each(given(json, 'steps'), ['steps'], (item, path) => readStep(item, path, reader, names));
   const edges = reader.each(given(json, 'edges'), ['edges'], (item, path) => readEdge(item, path, reader, names));
-  const requiredCaps = reader.each(given(json, 'required_caps'), ['required_caps'], (item, path) =>
-    reader.ident(item, path, IDENT),
-  );
-  const allowedEffects = reader.each(given(json, 'allowed_effects'), ['allowed_effects'], (item, path) =>
-    reader.ident(item, path, KIND),
-  );
+  const requiredCaps = reader.take(json, [], PLAN_SHAPE, 'required_caps');
+  const allowedEffects = reader.take(json, [], PLAN_SHAPE, 'allowed_effects');
   const invariants = reader.each(given(json, 'invariants'), ['invariants'], (item, path) => {
     const expr = readExpr(item, path, reader, names);
-    return expr && { expr, json: item };
+    return expr && { index: path[1] as number, expr, json: item };
   });
-  if (name === undefined || input === undefined || steps === undefined) return undefined;
+  if (name === undefined) return undefined;
+  const unread = new Unread(reader.problems);
   return {
     origin: reader.origin,
     name,
-    input,
+    input: input ?? '',
     output,
     locals,
-    steps,
+    steps: steps ?? [],
     edges: edges ?? [],
     requiredCaps: requiredCaps ?? [],
     allowedEffects: allowedEffects ?? [],
     invariants: invariants ?? [],
     names,
+    unread,
+    lost: lostNames(json, steps ?? [], unread),
   };
 }
 
-/** `plan.too_large` comes before the parts are looked at: it bounds what checking costs. */
-function checkSizes(json: JsonObject, reader: NodeReader): boolean {
-  let good = true;
-  const limits = { steps: STEPS_MAX, edges: EDGES_MAX, invariants: INVARIANTS_MAX };
-  for (const [field, max] of Object.entries(limits)) {
+/** `plan.too_large`. The rest is checked all the same: every rule takes time in proportion to the plan. */
+function checkSizes(json: JsonObject, reader: NodeReader): void {
+  for (const field of ['steps', 'edges', 'invariants'] as const) {
+    const { max } = PLAN_SHAPE[field].holds;
     const list = given(json, field);
     if (!Array.isArray(list) || list.length <= max) continue;
-    good = false;
     reader.report({
       code: 'plan.too_large',
       path: [field],
@@ -181,18 +141,6 @@ function checkSizes(json: JsonObject, reader: NodeReader): boolean {
       fields: { field, max, got: list.length },
     });
   }
-  return good;
-}
-
-function readLocals(json: Json | undefined, reader: NodeReader): ReadonlyMap<string, string> {
-  const locals = new Map<string, string>();
-  for (const [name, value] of reader.entries(json, ['locals']) ?? []) {
-    const path = ['locals', name];
-    if (!IDENT.test(name)) reader.badIdent(name, path, IDENT);
-    const schema = reader.name(value, path);
-    if (schema !== undefined) locals.set(name, schema);
-  }
-  return locals;
 }
 
 /** Locals, bind names and `correlation_id`; step ids. Malformed steps are passed over here and reported later. */
@@ -210,46 +158,57 @@ function declaredNames(json: JsonObject, locals: ReadonlyMap<string, string>): R
   return { variables, steps };
 }
 
+function lostNames(json: JsonObject, read: readonly StepSource[], unread: Unread): LostNames {
+  const list = given(json, 'steps');
+  const readable = new Set(read.map(({ index }) => index));
+  const steps = new Set<string>();
+  const variables = new Set<string>();
+  let anyStep = !Array.isArray(list);
+  let anyVariable = anyStep || unread.has('locals');
+  for (const [index, step] of Array.isArray(list) ? (list as readonly Json[]).entries() : []) {
+    if (!isJsonObject(step)) {
+      anyStep = true;
+      anyVariable = true;
+    } else if (readable.has(index)) {
+      anyStep ||= unread.has('steps', index, 'id');
+      anyVariable ||= unread.has('steps', index, 'bind');
+    } else {
+      const { id, bind } = step;
+      if (typeof id === 'string') steps.add(id);
+      else anyStep = true;
+      // Its kind did not read, so it may well bind nothing.
+      const bound = isJsonObject(bind) ? Object.values(bind) : [];
+      for (const name of bound) if (typeof name === 'string') variables.add(name);
+    }
+  }
+  return { steps, variables, anyStep, anyVariable };
+}
+
 function readStep(json: Json, path: Path, reader: NodeReader, names: RefNames): StepSource | undefined {
   if (!isJsonObject(json)) return reader.badField(path, 'a step', json);
   if (!Object.hasOwn(json, 'op')) return reader.badField([...path, 'op'], 'a step kind', undefined);
-  const op = reader.oneOf(json['op'], [...path, 'op'], OPS);
+  const op = reader.oneOf(json['op'], [...path, 'op'], STEP_OPS);
   if (op === undefined) return undefined;
-  const shape = SHAPES[op];
-  reader.object(json, path, {
-    id: 'a step id',
-    op: 'a step kind',
-    ...shape.required,
-    ...Object.fromEntries((shape.optional ?? []).map((member) => [member, null])),
-    ...(shape.bind === undefined ? {} : { bind: `{"${shape.bind}": a variable name}` }),
-  });
-  const id = reader.ident(given(json, 'id'), [...path, 'id'], IDENT);
-  const kind = op === 'emit_effect' ? reader.ident(given(json, 'kind'), [...path, 'kind'], KIND) : undefined;
-  const cap = op === 'emit_effect' ? reader.ident(given(json, 'cap'), [...path, 'cap'], IDENT) : undefined;
-  const event = 'event' in shape.required ? reader.name(given(json, 'event'), [...path, 'event']) : undefined;
-  const plan = 'plan' in shape.required ? reader.name(given(json, 'plan'), [...path, 'plan']) : undefined;
+  const { shape, bindMember, exprMember, slots } = STEPS[op];
+  reader.shape(json, path, shape);
+  const take = (member: string) => (Object.hasOwn(shape, member) ? reader.take(json, path, shape, member) : undefined);
+  const index = path[1] as number;
+  const id = take('id') as string | undefined;
+  const kind = take('kind') as string | undefined;
+  const cap = take('cap') as string | undefined;
+  const event = take('event') as string | undefined;
+  const plan = take('plan') as string | undefined;
   // V-705.
-  const maxFanout =
-    op === 'spawn_for_each'
-      ? reader.integer(optional(json, 'max_fanout'), [...path, 'max_fanout'], {
-          min: 1n,
-          max: BigInt(Number.MAX_SAFE_INTEGER),
-        })
-      : undefined;
+  const maxFanout = take('max_fanout') as bigint | undefined;
   const bind =
-    shape.bind === undefined ? undefined : readBind(given(json, 'bind'), shape.bind, [...path, 'bind'], reader);
-  const exprJson =
-    shape.expr === undefined
-      ? undefined
-      : shape.expr === 'where'
-        ? optional(json, shape.expr)
-        : given(json, shape.expr);
-  const expr = exprJson === undefined ? undefined : readExpr(exprJson, [...path, shape.expr as string], reader, names);
-  if (id === undefined) return undefined;
+    bindMember === undefined ? undefined : readBind(given(json, 'bind'), shape, bindMember, [...path, 'bind'], reader);
+  const exprJson = exprMember === undefined ? undefined : reader.take(json, path, shape, exprMember);
+  const expr =
+    exprJson === undefined ? undefined : readExpr(exprJson as Json, [...path, exprMember as string], reader, names);
   return {
-    id,
+    id: id ?? (typeof json['id'] === 'string' ? shorten(json['id']) : `#${index}`),
     op,
-    index: path[1] as number,
+    index,
     kind,
     cap,
     event,
@@ -257,32 +216,63 @@ function readStep(json: Json, path: Path, reader: NodeReader, names: RefNames): 
     ...(maxFanout === undefined ? {} : { maxFanout: Number(maxFanout) }),
     bind,
     expr,
-    exprJson,
-    slots: new Map(shape.slots.filter((slot) => Object.hasOwn(json, slot)).map((slot) => [slot, json[slot] as Json])),
+    exprJson: exprJson as Json | undefined,
+    slots: new Map(slots.filter((slot) => Object.hasOwn(json, slot)).map((slot) => [slot, json[slot] as Json])),
   };
 }
 
-function readBind(json: Json | undefined, member: string, path: Path, reader: NodeReader): string | undefined {
-  const bind = reader.object(json, path, { [member]: 'a variable name' });
-  return bind && reader.ident(given(bind, member), [...path, member], IDENT);
+function readBind(
+  json: Json | undefined,
+  step: Shape,
+  member: string,
+  path: Path,
+  reader: NodeReader,
+): string | undefined {
+  const shape = bindShape(step);
+  const bind = shape && reader.shape(json, path, shape);
+  return shape && bind && (reader.take(bind, path, shape, member) as string | undefined);
 }
 
 function readEdge(json: Json, path: Path, reader: NodeReader, names: RefNames): EdgeSource | undefined {
-  const edge = reader.object(json, path, { from: 'a step id', to: 'a step id', when: null });
+  const edge = reader.shape(json, path, EDGE_SHAPE);
   if (edge === undefined) return undefined;
-  const from = reader.ident(given(edge, 'from'), [...path, 'from'], IDENT);
-  const to = reader.ident(given(edge, 'to'), [...path, 'to'], IDENT);
-  const whenJson = optional(edge, 'when');
+  const from = reader.take(edge, path, EDGE_SHAPE, 'from');
+  const to = reader.take(edge, path, EDGE_SHAPE, 'to');
+  const whenJson = reader.take(edge, path, EDGE_SHAPE, 'when');
   const when = whenJson === undefined ? undefined : readExpr(whenJson, [...path, 'when'], reader, names);
-  return from !== undefined && to !== undefined ? { from, to, when, whenJson } : undefined;
+  return { index: path[1] as number, from: from ?? '', to: to ?? '', when, whenJson };
 }
 
+function bindShape(step: Shape): Shape | undefined {
+  const holds = step['bind']?.holds;
+  return holds?.is === 'object' ? holds.shape : undefined;
+}
+
+interface StepParts {
+  readonly shape: Shape;
+  /** The one member of `bind`; steps without one bind nothing. */
+  readonly bindMember: string | undefined;
+  /** The one member that holds an `Expr`. */
+  readonly exprMember: string | undefined;
+  readonly slots: readonly string[];
+}
+
+const STEPS = everyStep(({ members: shape }): StepParts => {
+  const bind = bindShape(shape);
+  return {
+    shape,
+    bindMember: bind && Object.keys(bind)[0],
+    exprMember: membersThat(shape, 'expr')[0],
+    slots: membersThat(shape, 'slot'),
+  };
+});
+
 /** What binds a variable, by step kind; steps without one bind nothing. */
-export const BIND_MEMBERS: Readonly<Record<StepOp, string | undefined>> = Object.fromEntries(
-  OPS.map((op) => [op, SHAPES[op].bind]),
-) as Record<StepOp, string | undefined>;
+export const BIND_MEMBERS = everyStep((_, op) => STEPS[op].bindMember);
 
 /** The `Expr` member of a step kind. */
-export const EXPR_MEMBERS: Readonly<Record<StepOp, string | undefined>> = Object.fromEntries(
-  OPS.map((op) => [op, SHAPES[op].expr]),
-) as Record<StepOp, string | undefined>;
+export const EXPR_MEMBERS = everyStep((_, op) => STEPS[op].exprMember);
+
+function everyStep<T>(read: (step: StepShape, op: StepOp) => T): Readonly<Record<StepOp, T>> {
+  return Object.fromEntries(STEP_OPS.map((op) => [op, read(STEP_SHAPES[op], op)])) as Record<StepOp, T>;
+}

@@ -1,16 +1,18 @@
 import type { Path } from '@worldline/canon';
-import { type Diagnostic, type DiagnosticFields, suggestHint } from './diagnostic.ts';
+import { type Diagnostic, type DiagnosticFields, type Edit, suggest, suggestHint } from './diagnostic.ts';
 import {
   integerOf,
   isJsonArray,
   isJsonObject,
   type Json,
   type JsonObject,
-  locate,
+  locateAll,
   memberNames,
   type Position,
   shorten,
 } from './json.ts';
+import { HASH, IDENT, KIND, NAME } from './name.ts';
+import { type Held, type Holds, type Member, nullIsAbsent, type Shape } from './shape.ts';
 import { jsonKind } from './value-failure.ts';
 
 /** Reading node JSON member by member: the structural rules V-103 … V-107 (`definitions.md` §10). */
@@ -23,7 +25,9 @@ export interface Origin {
   readonly base: Path;
   readonly kind?: string | undefined;
   readonly name?: string | undefined;
-  readonly file?: { readonly path: string; readonly text: string; readonly index: number } | undefined;
+  readonly file?:
+    | { readonly path: string; readonly text: string; readonly index: number; readonly imported?: boolean | undefined }
+    | undefined;
 }
 
 /** A finding before its position in the text is known. */
@@ -31,26 +35,45 @@ export interface Problem {
   readonly origin: Origin;
   readonly rule?: string | undefined;
   readonly code: string;
-  readonly severity?: 'warning' | undefined;
+  readonly severity?: 'warning' | 'info' | undefined;
+  /** Into the node; for the codes of `expressions.md` §13.6 into its canonical form. */
   readonly path: Path;
+  /** The place in the node as written, where it differs from `path`: what an editor should show. */
+  readonly at?: Path | undefined;
+  /** Where it is known otherwise: in a text that is no JSON. */
+  readonly position?: Position | undefined;
   /** Point at the member's key rather than its value. */
   readonly atKey?: boolean | undefined;
   readonly message: string;
-  readonly hint?: string | undefined;
+  /** A function where finding one costs something: only what is shown is asked for. */
+  readonly hint?: Hint;
   readonly fields?: DiagnosticFields | undefined;
+  /** The known member that an unknown one was meant to be: it is not there, and still not missing. */
+  readonly meant?: string | undefined;
+  /** What would settle it, where that is certain and mechanical. */
+  readonly edit?: Edit | undefined;
 }
 
-/** Each position is found by scanning its text, so a file of nothing but mistakes must not have one scan per mistake. */
+export type Hint = string | undefined | (() => string | undefined);
+
+/** As `list.push(...items)`, for lists of any length: arguments are on the stack, and a file may hold a million nodes. */
+export function addAll<T>(list: T[], items: Iterable<T>): void {
+  for (const item of items) list.push(item);
+}
+
+/** Nobody reads more; what is left out is counted. */
 const DIAGNOSTICS_MAX = 1000;
+
+/** A name is compared with all others for a hint. Where so many names are wrong, more than names is. */
+const LOOKED_UP_HINTS_MAX = 200;
 
 /**
  * Findings in document order, each once, with file, line and column where the origin has a text. Findings of nodes
- * without a text keep the order in which they were found. Of more than a thousand, the first thousand.
+ * without a text keep the order in which they were found, and come first. Of more than a thousand, the first thousand and
+ * `findings.truncated`, which says how many more there are.
  */
 export function toDiagnostics(problems: readonly Problem[]): Diagnostic[] {
-  const seen = new Set<string>();
-  const positionOf = positions();
-  const placed: { diagnostic: Diagnostic; file: number; offset: number; order: number }[] = [];
+  const distinct = new Map<string, Problem>();
   for (const problem of problems) {
     const { origin } = problem;
     const key = JSON.stringify([
@@ -62,58 +85,84 @@ export function toDiagnostics(problems: readonly Problem[]): Diagnostic[] {
       problem.path,
       problem.message,
     ]);
-    if (seen.has(key)) continue;
-    if (seen.size >= DIAGNOSTICS_MAX) break;
-    seen.add(key);
-    const position = positionOf(problem);
-    placed.push({
-      diagnostic: {
-        ...(problem.rule === undefined ? {} : { rule: problem.rule }),
-        code: problem.code,
-        severity: problem.severity ?? 'error',
-        ...(origin.kind === undefined ? {} : { kind: origin.kind }),
-        ...(origin.name === undefined ? {} : { name: origin.name }),
-        path: problem.path,
-        ...(origin.file === undefined ? {} : { file: origin.file.path }),
-        ...(position ? { line: position.line, column: position.column } : {}),
-        message: problem.message,
-        ...(problem.hint === undefined ? {} : { hint: problem.hint }),
-        ...(problem.fields === undefined ? {} : { fields: problem.fields }),
-      },
-      file: origin.file?.index ?? -1,
-      offset: position?.offset ?? 0,
-      order: placed.length,
-    });
+    if (!distinct.has(key)) distinct.set(key, problem);
   }
+  const placed = withPositions([...distinct.values()]);
   placed.sort((a, b) => a.file - b.file || a.offset - b.offset || a.order - b.order);
-  return placed.map(({ diagnostic }) => diagnostic);
+  let looked = 0;
+  const diagnostics = placed.slice(0, DIAGNOSTICS_MAX).map(({ problem, position }) => {
+    const { hint } = problem;
+    if (typeof hint !== 'function') return toDiagnostic(problem, position, hint);
+    looked += 1;
+    return toDiagnostic(problem, position, looked > LOOKED_UP_HINTS_MAX ? undefined : hint());
+  });
+  if (placed.length > DIAGNOSTICS_MAX) diagnostics.push(truncated(placed.length));
+  return diagnostics;
 }
 
-/** Finds positions, scanning each file once per node instead of once per finding. */
-function positions(): (problem: Problem) => Position | undefined {
-  const starts = new Map<string, Position | undefined>();
-  return ({ origin: { file, base }, path, atKey }) => {
-    if (file === undefined) return undefined;
-    const key = JSON.stringify([file.index, base]);
-    if (!starts.has(key)) starts.set(key, locate(file.text, base));
-    const start = starts.get(key);
-    const inner = start && locate(file.text.slice(start.offset), path, { key: atKey ?? false });
-    if (start === undefined || inner === undefined) return start;
-    return {
-      line: start.line + inner.line - 1,
-      column: inner.line === 1 ? start.column + inner.column - 1 : inner.column,
-      offset: start.offset + inner.offset,
-    };
+function toDiagnostic(problem: Problem, position: Position | undefined, hint: string | undefined): Diagnostic {
+  const { origin } = problem;
+  return {
+    ...(problem.rule === undefined ? {} : { rule: problem.rule }),
+    code: problem.code,
+    severity: problem.severity ?? 'error',
+    ...(origin.kind === undefined ? {} : { kind: origin.kind }),
+    ...(origin.name === undefined ? {} : { name: origin.name }),
+    path: problem.path,
+    ...(origin.file === undefined ? {} : { file: origin.file.path }),
+    ...(position ? { line: position.line, column: position.column } : {}),
+    message: problem.message,
+    ...(hint === undefined ? {} : { hint }),
+    ...(problem.fields === undefined ? {} : { fields: problem.fields }),
+    ...(problem.edit === undefined ? {} : { edit: { ...problem.edit, path: [...origin.base, ...problem.edit.path] } }),
   };
 }
 
-/** Patterns of `values.md` §1. */
-export const NAME = /^[a-z][a-z0-9._-]*\/[A-Za-z_][A-Za-z0-9._-]*@[1-9][0-9]*$/;
-export const HASH = /^sha256:[0-9a-f]{64}$/;
-/** EffectKind, CapType. */
-export const KIND = /^[a-z][a-z0-9_.-]*$/;
-/** StepId, VarName, CapGrantName, cap slot. */
-export const IDENT = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/;
+function truncated(total: number): Diagnostic {
+  return {
+    code: 'findings.truncated',
+    severity: 'warning',
+    path: [],
+    message: `${total - DIAGNOSTICS_MAX} more findings are not shown`,
+    hint: 'Correct some of these and check again.',
+    fields: { shown: DIAGNOSTICS_MAX, total },
+  };
+}
+
+interface PlacedProblem {
+  readonly problem: Problem;
+  readonly position: Position | undefined;
+  readonly file: number;
+  readonly offset: number;
+  readonly order: number;
+}
+
+/** Each file is scanned once, whatever number of findings it has. */
+function withPositions(problems: readonly Problem[]): PlacedProblem[] {
+  const byFile = new Map<number, number[]>();
+  for (const [order, { origin, position }] of problems.entries()) {
+    if (origin.file === undefined || position !== undefined) continue;
+    const list = byFile.get(origin.file.index);
+    if (list === undefined) byFile.set(origin.file.index, [order]);
+    else list.push(order);
+  }
+  const positions = problems.map(({ position }) => position);
+  for (const orders of byFile.values()) {
+    const places = orders.map((order) => {
+      const { origin, path, at, atKey } = problems[order] as Problem;
+      return { path: [...origin.base, ...(at ?? path)], key: atKey };
+    });
+    const { text } = (problems[orders[0] as number] as Problem).origin.file as { readonly text: string };
+    for (const [index, position] of locateAll(text, places).entries()) positions[orders[index] as number] = position;
+  }
+  return problems.map((problem, order) => ({
+    problem,
+    position: positions[order],
+    file: problem.origin.file?.index ?? -1,
+    offset: positions[order]?.offset ?? 0,
+    order,
+  }));
+}
 
 /** The member, with JSON null taken as absent: for optional scalars and objects (`definitions.md` §1). */
 export function optional(object: JsonObject, key: string): Json | undefined {
@@ -146,6 +195,7 @@ export class NodeReader {
 
   badField(path: Path, expected: string, got: Json | undefined, hint?: string): undefined {
     const field = String(path.at(-1) ?? '');
+    const usual = got === undefined ? `Add "${shorten(field)}": ${expected}.` : `Write ${expected} here.`;
     const kind = got === undefined ? 'nothing' : jsonKind(got);
     return this.report({
       rule: 'V-103',
@@ -155,35 +205,119 @@ export class NodeReader {
         got === undefined
           ? `"${shorten(field)}" is missing: expected ${expected}`
           : `expected ${expected}, got ${kind}`,
-      hint,
+      hint: hint ?? usual,
       fields: { field, expected, got: kind },
     });
   }
 
   /**
-   * An object with exactly the given members.
+   * An object with exactly the given members, where no shape describes it.
    *
    * @param members - Required ones map to a description of what is expected, optional ones to `null`.
    */
   object(json: Json | undefined, path: Path, members: Readonly<Record<string, string | null>>): JsonObject | undefined {
     if (json === undefined) return undefined;
     if (!isJsonObject(json)) return this.badField(path, 'an object', json);
+    const meant = new Set<string>();
     for (const field of memberNames(json)) {
-      if (Object.hasOwn(members, field)) continue;
-      this.report({
-        rule: 'V-104',
-        code: 'node.unknown_field',
-        path: [...path, field],
-        atKey: true,
-        message: `unknown member "${shorten(field)}"`,
-        hint: suggestHint(field, Object.keys(members)) ?? knownMembers(members),
-        fields: { field: shorten(field) },
-      });
+      if (!Object.hasOwn(members, field)) this.unknownField(field, path, members, json, meant);
     }
     for (const [field, expected] of Object.entries(members)) {
-      if (expected !== null && !Object.hasOwn(json, field)) this.badField([...path, field], expected, undefined);
+      if (expected === null || Object.hasOwn(json, field) || meant.has(field)) continue;
+      this.badField([...path, field], expected, undefined);
     }
     return json;
+  }
+
+  /**
+   * An object with the members of a shape.
+   *
+   * @param filled - A required member that may be missing here, because what is missing will be filled in.
+   */
+  shape(json: Json | undefined, path: Path, shape: Shape, filled?: string): JsonObject | undefined {
+    if (json === undefined) return undefined;
+    if (!isJsonObject(json)) return this.badField(path, 'an object', json);
+    const meant = new Set<string>();
+    for (const field of memberNames(json)) {
+      if (!Object.hasOwn(shape, field)) this.unknownField(field, path, shape, json, meant);
+    }
+    for (const field in shape) {
+      const { required } = shape[field] as Member;
+      if (required === undefined || field === filled || Object.hasOwn(json, field) || meant.has(field)) continue;
+      this.badField([...path, field], required, undefined);
+    }
+    return json;
+  }
+
+  /** One member of an object, read as its shape says. What is neither scalar nor a list or map of them comes as it is. */
+  take<S extends Shape, M extends keyof S & string>(
+    object: JsonObject,
+    path: Path,
+    shape: S,
+    member: M,
+  ): Held<S[M]['holds'], Json> | undefined {
+    const described = shape[member] as Member;
+    const json = nullIsAbsent(described) ? optional(object, member) : given(object, member);
+    return json === undefined
+      ? undefined
+      : (this.held(json, [...path, member], described.holds) as Held<S[M]['holds'], Json> | undefined);
+  }
+
+  private held(json: Json, path: Path, holds: Holds): unknown {
+    switch (holds.is) {
+      case 'name':
+        return this.name(json, path);
+      case 'ident':
+        return this.ident(json, path, IDENT);
+      case 'kind':
+        return this.ident(json, path, KIND);
+      case 'hash':
+        return this.hash(json, path);
+      case 'text':
+        return this.text(json, path);
+      case 'integer':
+        return this.integer(json, path, holds);
+      case 'choice':
+        return this.oneOf(json, path, Object.keys(holds.values));
+      case 'list':
+        return this.each(json, path, (item, at) => this.held(item, at, holds.items));
+      case 'map':
+        return this.entries(json, path)?.flatMap(([key, value]) => {
+          const at = [...path, key];
+          if (holds.keys === 'name') this.name(key, at);
+          else if (holds.keys === 'ident' && !IDENT.test(key)) this.badIdent(key, at, IDENT);
+          const read = this.held(value, at, holds.values);
+          return read === undefined ? [] : [[key, read] as const];
+        });
+      default:
+        return json;
+    }
+  }
+
+  /** @param meant - Members that are not there because they are misspelt; the one that `field` stands for is added. */
+  private unknownField(
+    field: string,
+    path: Path,
+    members: Readonly<Record<string, unknown>>,
+    json: JsonObject,
+    meant: Set<string>,
+  ): void {
+    const known = Object.keys(members);
+    const near = suggest(
+      field,
+      known.filter((member) => !Object.hasOwn(json, member) && !meant.has(member)),
+    );
+    if (near !== undefined) meant.add(near);
+    this.report({
+      rule: 'V-104',
+      code: 'node.unknown_field',
+      path: [...path, field],
+      atKey: true,
+      message: `unknown member "${shorten(field)}"`,
+      hint: near === undefined ? (suggestHint(field, known) ?? knownMembers(members)) : `Did you mean "${near}"?`,
+      fields: { field: shorten(field) },
+      meant: near,
+    });
   }
 
   list(json: Json | undefined, path: Path): readonly Json[] | undefined {
@@ -214,7 +348,7 @@ export class NodeReader {
       code: 'node.bad_field',
       path,
       message: `expected ${expected}, got "${shorten(json)}"`,
-      hint: suggestHint(json, values),
+      hint: suggestHint(json, values) ?? `Write ${expected} here.`,
       fields: { field: String(path.at(-1)), expected, got: shorten(json) },
     });
   }
@@ -282,6 +416,7 @@ export class NodeReader {
       code: 'node.bad_field',
       path,
       message: `expected ${expected}, got ${value}`,
+      hint: value < range.min ? `The least is ${range.min}.` : `The most is ${range.max}.`,
       fields: { field: String(path.at(-1)), expected, got: String(value) },
     });
   }
@@ -297,6 +432,34 @@ export class NodeReader {
 
 function knownMembers(members: Readonly<Record<string, unknown>>): string {
   return `Known members: ${Object.keys(members).join(', ')}.`;
+}
+
+/**
+ * The places of a node that were reported while it was read. What stands there is not known, so nothing that would follow
+ * from it is a finding of its own.
+ */
+export class Unread {
+  readonly #places = new Set<string>();
+
+  constructor(problems: readonly Pick<Report, 'path' | 'meant'>[]) {
+    for (const { path, meant } of problems) {
+      this.#add(path);
+      if (meant !== undefined) this.#add([...path.slice(0, -1), meant]);
+    }
+  }
+
+  get isEmpty(): boolean {
+    return this.#places.size === 0;
+  }
+
+  /** Was something reported at this place or below it? */
+  has(...path: Path): boolean {
+    return this.#places.has(JSON.stringify(path));
+  }
+
+  #add(path: Path): void {
+    for (let length = 0; length <= path.length; length += 1) this.#places.add(JSON.stringify(path.slice(0, length)));
+  }
 }
 
 export interface ParseOptions {

@@ -1,6 +1,7 @@
 import type { Path } from '@worldline/canon';
 import { type Json, type JsonObject, shorten } from './json.ts';
-import { given, IDENT, type NodeReader } from './node-read.ts';
+import type { NodeReader } from './node-read.ts';
+import { ALLOWED_SHAPE } from './node-shape.ts';
 
 /** What defsecrets, secret references and inline declarations of a manifest share (`definitions.md` §3.7, §3.8). */
 
@@ -11,12 +12,8 @@ export function readAllowed(
   reader: NodeReader,
 ): { readonly allowedCaps: readonly string[]; readonly allowedPlans: readonly string[] } {
   return {
-    allowedCaps:
-      reader.each(given(json, 'allowed_caps'), [...path, 'allowed_caps'], (item, at) =>
-        reader.ident(item, at, IDENT),
-      ) ?? [],
-    allowedPlans:
-      reader.each(given(json, 'allowed_plans'), [...path, 'allowed_plans'], (item, at) => reader.name(item, at)) ?? [],
+    allowedCaps: reader.take(json, path, ALLOWED_SHAPE, 'allowed_caps') ?? [],
+    allowedPlans: reader.take(json, path, ALLOWED_SHAPE, 'allowed_plans') ?? [],
   };
 }
 
@@ -45,6 +42,7 @@ export function readSecretName(
       code: 'secret.name_invalid',
       path,
       message: `"${shorten(found)}": ${reason}`,
+      hint: 'Secrets are called alias@version, with versions from 1: mail/key@1.',
       fields: { name: shorten(found), reason },
     });
   }

@@ -1,7 +1,7 @@
 import { hashText, sha256 } from '@worldline/canon';
 import { compareOrdered, isInteger, isMapKey, lookupEntry, valuesEqual } from './compare.ts';
 import type { EvalCode, Operator } from './expr.ts';
-import type { Value } from './value.ts';
+import { isData, type Value } from './value.ts';
 import { encodeValue } from './value-cbor.ts';
 
 /**
@@ -286,25 +286,4 @@ function indexOfBytes(haystack: Uint8Array, needle: Uint8Array): number {
     if (matched === needle.length) return i - needle.length + 1;
   }
   return -1;
-}
-
-/** Everything but receipts and effect handles has a data encoding. */
-function isData(value: Value): boolean {
-  switch (value.kind) {
-    case 'receipt':
-    case 'handle':
-      return false;
-    case 'list':
-    case 'set':
-      return value.items.every(isData);
-    case 'map':
-      return value.entries.every(([key, item]) => isData(key) && isData(item));
-    case 'record':
-      for (const field of value.fields.values()) if (!isData(field)) return false;
-      return true;
-    case 'variant':
-      return isData(value.value);
-    default:
-      return true;
-  }
 }

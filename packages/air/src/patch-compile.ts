@@ -14,6 +14,7 @@ import {
 } from '@worldline/canon';
 import { BUILTINS, builtinEffect, ZERO_HASH_TEXT } from './builtins.ts';
 import { buildCatalog } from './catalog.ts';
+import { checkStaticTypes } from './check-types.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
 import type { StoredObjectLike } from './load-authored.ts';
@@ -25,7 +26,7 @@ import { encodeNode, nodeToJson, withoutKind } from './node-json.ts';
 import type { ManifestSource, RefSource, Section } from './node-manifest.ts';
 import { type ParsedNode, parseNode } from './node-parse.ts';
 import { canonicalPlan, checkPlanNames } from './node-plan-canonical.ts';
-import { type Origin, type Problem, toDiagnostics } from './node-read.ts';
+import { addAll, type Origin, type Problem, toDiagnostics } from './node-read.ts';
 import { applyPatch, type Draft, keyOf, type OwnNode } from './patch-apply.ts';
 import {
   NODE_BYTES_MAX,
@@ -193,6 +194,9 @@ class Candidate {
     if (slots.length > 0) return failed(slots);
     const invalid = validate(world, options);
     if (invalid.length > 0) return this.#invalid(invalid);
+    const typed = options.staticTypes === false ? [] : checkStaticTypes(world, options);
+    const illTyped = typed.filter(({ severity }) => severity !== 'warning');
+    if (illTyped.length > 0) return this.#invalid(illTyped);
 
     const hashed = this.#hash(world);
     if (!hashed.ok) return failed(hashed.failure);
@@ -211,7 +215,7 @@ class Candidate {
       manifest,
       manifestBytes,
       nodes: nodes.filter(({ own }) => own.mustEqual === undefined),
-      warnings: toDiagnostics([...this.#draft.warnings, ...hashed.value.warnings]),
+      warnings: toDiagnostics([...this.#draft.warnings, ...hashed.value.warnings, ...typed]),
     });
   }
 
@@ -233,7 +237,10 @@ class Candidate {
     for (const [key, node] of this.#draft.own) {
       const { file } = this.#document.origin;
       const parsed = parseNode({ json: node.node, base: node.path, file }, { authored: false });
-      problems.push(...parsed.problems.map((problem) => this.#within(node, problem, 'patch.schema')));
+      addAll(
+        problems,
+        parsed.problems.map((problem) => this.#within(node, problem, 'patch.schema')),
+      );
       if (parsed.node !== undefined) this.#parsed.set(key, parsed.node);
     }
     return problems;
@@ -322,7 +329,12 @@ class Candidate {
       const read = canonicalPlan(plan.source, lookups);
       // What does not read cannot be the definition that the base has.
       if (read.problems.length > 0 && own.mustEqual !== undefined) problems.push(existing(this.#document.origin, own));
-      else problems.push(...read.problems.map((problem) => this.#within(own, problem, 'patch.normalize')));
+      else
+        addAll(
+          problems,
+          read.problems.map((problem) => this.#within(own, problem, 'patch.normalize')),
+        );
+      world.read.set(own.name, read);
       if (read.plan !== undefined) world.canonical.set(own.name, read.plan);
     }
     const defaults = this.#document.ops.find((op) => op.op === 'set_defaults');

@@ -5,6 +5,7 @@ import { defaultsBlock, type ManifestParts, manifestParts } from './manifest-par
 import { members } from './node-json.ts';
 import { SECTIONS } from './node-manifest.ts';
 import type { DefKind } from './node-parse.ts';
+import { addAll } from './node-read.ts';
 import { blockHash } from './patch-apply.ts';
 
 /** The smallest patch document that leads from one manifest to another (`packs.md` §7, step 5). */
@@ -36,7 +37,7 @@ export function diffManifests(
   const before = manifestParts(base.manifest);
   const after = manifestParts(candidate);
   const { ops, kept } = diffDefs(before, after, node, options.prune === true);
-  ops.push(...diffBlocks(before, after));
+  addAll(ops, diffBlocks(before, after));
   const document =
     ops.length === 0
       ? undefined

@@ -1,4 +1,5 @@
 import type { Path } from '@worldline/canon';
+import type { SecretDef } from './node.ts';
 import type { Type, TypeScope } from './type.ts';
 import { resolveType } from './type-resolve.ts';
 import type { Value } from './value.ts';
@@ -42,7 +43,7 @@ interface Search {
 /** Most types hold no secrets and are asked about for each effect, so the answer is kept per scope and type. */
 const answers = new WeakMap<TypeScope, WeakMap<Type, boolean>>();
 
-function mayHoldSecrets(type: Type, scope: TypeScope): boolean {
+export function mayHoldSecrets(type: Type, scope: TypeScope): boolean {
   let known = answers.get(scope);
   if (known === undefined) {
     known = new WeakMap();
@@ -77,7 +78,7 @@ function searchType(type: Type, scope: TypeScope): boolean {
 }
 
 /** An alias of the schema is the schema. */
-function passesThroughSecretRef(type: Type, scope: TypeScope): boolean {
+export function passesThroughSecretRef(type: Type, scope: TypeScope): boolean {
   let current: Type | undefined = type;
   while (current?.kind === 'ref') {
     if (current.name === SECRET_REF_SCHEMA) return true;
@@ -142,4 +143,25 @@ function readRef(value: Value, path: Path): SecretRef {
 
 function unexpected(value: Value, expected: string): TypeError {
   return new TypeError(`value does not conform to its schema: expected ${expected}, got ${value.kind}`);
+}
+
+export interface SecretDenial {
+  readonly code: 'secret_unknown' | 'secret_denied';
+  readonly message: string;
+}
+
+/** May an effect of this plan under this grant refer to the secret (`kernel.md` §11)? Undefined: yes. */
+export function judgeSecret(
+  secrets: readonly SecretDef[],
+  ref: { readonly alias: string; readonly version: bigint },
+  use: { readonly cap: string; readonly plan: string },
+): SecretDenial | undefined {
+  const label = `${ref.alias}@${ref.version}`;
+  const secret = secrets.find((s) => s.alias === ref.alias && BigInt(s.version) === ref.version);
+  if (secret === undefined) return { code: 'secret_unknown', message: `secret ${label} is not declared` };
+  const capAllowed = secret.allowedCaps.length === 0 || secret.allowedCaps.includes(use.cap);
+  const planAllowed = secret.allowedPlans.length === 0 || secret.allowedPlans.includes(use.plan);
+  return capAllowed && planAllowed
+    ? undefined
+    : { code: 'secret_denied', message: `secret ${label} is not permitted here` };
 }

@@ -37,9 +37,10 @@ export function readSlot(
   const part = readPart(json, type, { scope, expressions: true, label });
   if (!part.ok) return part;
   if (!(part.value instanceof Tree)) return ok({ literal: part.value });
+  const { json: tree, isMixed } = part.value;
   // Sugar around expressions makes a tree that nobody has counted yet.
-  const counted = readUntypedLiteral(part.value.json) ?? parseExpr(part.value.json);
-  return counted.ok ? ok({ tree: part.value.json }) : counted;
+  const counted = isMixed ? parseExpr(tree) : undefined;
+  return counted === undefined || counted.ok ? ok({ tree }) : counted;
 }
 
 /** The JSON that a node stores for a slot. */

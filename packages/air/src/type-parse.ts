@@ -9,41 +9,27 @@ import {
   memberNames,
   shorten,
 } from './json.ts';
+import { NAME } from './name.ts';
 import type { ScalarKind, Type } from './type.ts';
+import { MAP_MEMBERS, typeKinds } from './type-shape.ts';
 import { jsonKind, Problems, type ValueFailure } from './value-failure.ts';
 
 /** Type expressions from and to JSON (`values.md` §2), with the rules of V-301 … V-304 and V-307 that need no schema. */
 
-const SCALAR_TYPES: { readonly [K in ScalarKind]: Type } = {
-  bool: { kind: 'bool' },
-  int: { kind: 'int' },
-  nat: { kind: 'nat' },
-  dec128: { kind: 'dec128' },
-  bytes: { kind: 'bytes' },
-  text: { kind: 'text' },
-  time: { kind: 'time' },
-  duration: { kind: 'duration' },
-  hash: { kind: 'hash' },
-  uuid: { kind: 'uuid' },
-  unit: { kind: 'unit' },
-};
+/** One object per kind. */
+const SCALAR_TYPES = Object.fromEntries(
+  typeKinds((form) => form.body === 'nothing').map((kind) => [kind, { kind }]),
+) as { readonly [K in ScalarKind]: Type };
 
-const SCHEMA_REF = /^[a-z][a-z0-9._-]*\/[A-Za-z_][A-Za-z0-9._-]*@[1-9][0-9]*$/;
+const MAP_KEYS: ReadonlySet<string> = new Set(typeKinds((form) => form.mapKey === true));
 
-const MAP_KEYS: ReadonlySet<string> = new Set(['int', 'nat', 'text', 'uuid', 'hash']);
+/** What stands behind a reference is judged after resolving it. */
+const SET_ITEMS: ReadonlySet<string> = new Set(typeKinds((form) => form.setItem === true && form.body === 'nothing'));
 
-const SET_ITEMS: ReadonlySet<string> = new Set([
-  'bool',
-  'int',
-  'nat',
-  'dec128',
-  'bytes',
-  'text',
-  'time',
-  'duration',
-  'hash',
-  'uuid',
-]);
+const NOT_OPTIONAL: ReadonlySet<string> = new Set(typeKinds((form) => form.notOptional === true));
+
+/** Kinds of types that are made of others. */
+const OTHER_KINDS = ['record', 'variant', 'list', 'set', 'option', 'map', 'ref'];
 
 /** The type of a scalar kind; one object per kind. */
 export function scalarType(kind: ScalarKind): Type {
@@ -68,7 +54,7 @@ export function isSetItemKind(kind: string): boolean {
  *   `type.bad_member`.
  */
 export function parseType(json: Json): Result<Type, readonly ValueFailure[]> {
-  const problems = new Problems();
+  const problems = new Problems({ json: true });
   const type = read(json, problems);
   return type === undefined || problems.failures.length > 0 ? fail(problems.failures) : ok(type);
 }
@@ -115,6 +101,7 @@ function read(json: Json, problems: Problems): Type | undefined {
   if (!isJsonObject(json)) {
     return problems.report('type.invalid', `expected a type expression, got ${jsonKind(json)}`, {
       got: jsonKind(json),
+      ...(typeof json === 'string' && Object.hasOwn(SCALAR_TYPES, json) ? { hint: `Write {"${json}": {}}.` } : {}),
     });
   }
   const names = memberNames(json);
@@ -154,7 +141,7 @@ function readBody(kind: string, body: Json, problems: Problems): Type | undefine
     }
     case 'option': {
       const item = read(body, problems);
-      if (item?.kind === 'option' || item?.kind === 'unit') {
+      if (item && NOT_OPTIONAL.has(item.kind)) {
         return problems.report('type.ambiguous_option', `an option of ${item.kind} cannot tell none from some`, {
           got: item.kind,
         });
@@ -164,14 +151,15 @@ function readBody(kind: string, body: Json, problems: Problems): Type | undefine
     case 'map':
       return readMap(body, problems);
     case 'ref':
-      if (typeof body !== 'string' || !SCHEMA_REF.test(body)) {
+      if (typeof body !== 'string' || !NAME.test(body)) {
         const found = typeof body === 'string' ? JSON.stringify(shorten(body)) : jsonKind(body);
         return problems.report('type.invalid', `expected a schema name like "acme/Point@1", got ${found}`);
       }
       return { kind, name: body };
     default: {
       if (!Object.hasOwn(SCALAR_TYPES, kind)) {
-        return problems.report('type.invalid', `no type is called ${JSON.stringify(shorten(kind))}`);
+        const near = problems.near(kind, [...Object.keys(SCALAR_TYPES), ...OTHER_KINDS]);
+        return problems.report('type.invalid', `no type is called ${JSON.stringify(shorten(kind))}`, near);
       }
       if (!isJsonObject(body) || memberNames(body).length > 0) {
         return problems.report('type.invalid', `the body of ${kind} is {}`);
@@ -204,7 +192,7 @@ function readMap(body: Json, problems: Problems): Type | undefined {
       }
     });
   }
-  for (const name of ['key', 'value']) {
+  for (const name of Object.keys(MAP_MEMBERS)) {
     if (!Object.hasOwn(body, name)) {
       problems.inside(name, () =>
         problems.report('type.bad_map_key', `a map type needs ${name}`, { field: name, got: 'missing' }),

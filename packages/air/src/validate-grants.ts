@@ -8,17 +8,18 @@ import {
   effectiveScope,
   grantSchema,
 } from './builtins.ts';
+import { knownHint } from './check-path.ts';
 import { suggestHint } from './diagnostic.ts';
 import type { Json } from './json.ts';
 import { readKeptLiteral } from './literal-read.ts';
-import type { CapDef, Grant } from './node.ts';
+import type { CapDef, EffectDef, Grant } from './node.ts';
 import type { GrantSource } from './node-manifest.ts';
-import { schemaNotFound } from './node-plan-canonical.ts';
-import type { Problem } from './node-read.ts';
+import { isFollowing, type PlanLookups, schemaNotFound } from './node-plan-canonical.ts';
+import { addAll, type Origin, type Problem } from './node-read.ts';
 import type { Type, TypeScope } from './type.ts';
-import { typesEqual } from './type-resolve.ts';
+import { tryResolveType, typesEqual } from './type-resolve.ts';
 import { grantMembers } from './validate-secrets.ts';
-import { missingHint, type Pass } from './validate-world.ts';
+import { isLost, lacksGrant, lookupsOf, missingHint, type Pass } from './validate-world.ts';
 import { encodeValue } from './value-cbor.ts';
 import type { ValueFailure } from './value-failure.ts';
 
@@ -37,11 +38,12 @@ export const checkGrants: Pass = (world) => {
         code: 'grant.duplicate',
         path: [...grant.path, 'name'],
         message: `two grants are called "${grant.name}"`,
+        hint: 'Remove one of them, or give it another name.',
         fields: { grant: grant.name },
       });
     }
     seen.add(grant.name);
-    if (world.caps.has(grant.cap)) continue;
+    if (world.caps.has(grant.cap) || isLost(world, 'caps', grant.cap)) continue;
     problems.push({
       origin,
       rule: 'V-602',
@@ -60,6 +62,7 @@ export const checkEnforcers: Pass = (world) =>
   [...world.caps.values()].flatMap(({ def, origin }) => {
     if (origin === undefined || def.enforcer === CAP_ALLOW_ALL || BUILTIN_ENFORCERS.has(def.enforcer)) return [];
     const module = world.modules.get(def.enforcer)?.def;
+    if (module === undefined && isLost(world, 'modules', def.enforcer)) return [];
     if (module?.pure?.input === 'sys/CapCheckInput@1' && module.pure.output === 'sys/CapCheckOutput@1') return [];
     return [
       {
@@ -68,7 +71,9 @@ export const checkEnforcers: Pass = (world) =>
         code: 'cap.enforcer_invalid',
         path: ['enforcer', 'module'],
         message: `"${def.enforcer}" is no enforcer: neither built in nor a listed pure module from sys/CapCheckInput@1 to sys/CapCheckOutput@1`,
-        hint: suggestHint(def.enforcer, [CAP_ALLOW_ALL, ...BUILTIN_ENFORCERS, ...world.modules.keys()]),
+        hint: () =>
+          suggestHint(def.enforcer, [CAP_ALLOW_ALL, ...BUILTIN_ENFORCERS, ...world.modules.keys()]) ??
+          knownHint('Built in are', [CAP_ALLOW_ALL, ...BUILTIN_ENFORCERS]),
         fields: { cap: def.name, module: def.enforcer },
       },
     ];
@@ -76,19 +81,29 @@ export const checkEnforcers: Pass = (world) =>
 
 const VARIANT_BASES = ['fabric.send', 'mcp.call'] as const;
 
+/** V-420. */
+export function effectSchemas(
+  def: EffectDef,
+  origin: Origin,
+  { scope, isLost: isLostName, hint }: Pick<PlanLookups, 'scope' | 'isLost' | 'hint'>,
+): readonly Problem[] {
+  const parts = [
+    ['params_schema', def.paramsSchema],
+    ['receipt_schema', def.receiptSchema],
+  ] as const;
+  return parts.flatMap(([member, schema]) =>
+    scope.lookup(schema) !== undefined || isLostName('schemas', schema)
+      ? []
+      : [{ origin, ...schemaNotFound('V-420', schema, [member], hint('schemas', schema)) }],
+  );
+}
+
 /** V-420, V-421. */
 export const checkEffects: Pass = (world) => {
   const problems: Problem[] = [];
   for (const { def, origin } of world.effects.values()) {
     if (origin === undefined) continue;
-    const parts = [
-      ['params_schema', def.paramsSchema],
-      ['receipt_schema', def.receiptSchema],
-    ] as const;
-    const missing = parts.filter(([, schema]) => world.scope.lookup(schema) === undefined);
-    for (const [member, schema] of missing) {
-      problems.push({ origin, ...schemaNotFound('V-420', schema, [member], missingHint(world, 'schemas', schema)) });
-    }
+    addAll(problems, effectSchemas(def, origin, lookupsOf(world)));
     const base = VARIANT_BASES.find((kind) => def.effectKind.startsWith(`${kind}.`));
     const baseDef = base === undefined ? undefined : builtinEffect(base)?.def;
     if (base === undefined || baseDef === undefined) continue;
@@ -99,7 +114,7 @@ export const checkEffects: Pass = (world) => {
       [
         'params',
         'params_schema',
-        missing.length === 0 && !isVariantParams(base, def.paramsSchema, world.scope),
+        world.scope.lookup(def.paramsSchema) !== undefined && !isVariantParams(base, def.paramsSchema, world.scope),
         base === 'fabric.send'
           ? 'a record {dest_world: text, value: ref, key?: bytes, correlation_id?: text, mode?: text}'
           : 'a record like sys/McpCallParams@1 whose arguments are a record',
@@ -113,6 +128,7 @@ export const checkEffects: Pass = (world) => {
         code: 'effect.variant_invalid',
         path: [path],
         message: `"${def.effectKind}" extends ${base} and needs ${expected}`,
+        hint: `Give it that, or call the kind something that does not begin with "${base}.".`,
         fields: { kind: def.effectKind, reason },
       });
     }
@@ -127,16 +143,24 @@ function isVariantParams(base: (typeof VARIANT_BASES)[number], schema: string, s
     { kind: 'ref', name: base === 'fabric.send' ? 'sys/FabricSendParams@1' : 'sys/McpCallParams@1' },
     scope,
   );
+  // Behind an alias the schema may be one that did not read.
+  if (fields === undefined && tryResolveType({ kind: 'ref', name: schema }, scope) === undefined) return true;
   if (fields === undefined || published === undefined) return false;
   const own = base === 'fabric.send' ? 'value' : 'arguments';
   const required = base === 'fabric.send' ? ['dest_world', 'value'] : ['server', 'tool', 'arguments'];
   if (required.some((name) => !fields.has(name))) return false;
   return [...fields].every(([name, type]) => {
     // What is sent is named by its schema; the kernel puts that name where the base kind has `schema`.
-    if (name === own) return base === 'fabric.send' ? type.kind === 'ref' : fieldsOf(type, scope) !== undefined;
+    if (name === own) return base === 'fabric.send' ? type.kind === 'ref' : isRecordOrLost(type, scope);
     const same = name === 'schema' && base === 'fabric.send' ? undefined : published.get(name);
     return same !== undefined && typesEqual(type, same, scope);
   });
+}
+
+/** A schema that did not read was reported, and may be a record. */
+function isRecordOrLost(type: Type, scope: TypeScope): boolean {
+  const target = tryResolveType(type, scope);
+  return target === undefined || target.kind === 'record';
 }
 
 function fieldsOf(type: Type, scope: TypeScope): ReadonlyMap<string, Type> | undefined {
@@ -151,30 +175,34 @@ export const checkPlanEffects: Pass = (world) => {
   const problems: Problem[] = [];
   for (const { source } of world.plans.values()) {
     for (const step of source.steps) {
-      if (step.op !== 'emit_effect' || step.kind === undefined || step.cap === undefined) continue;
-      const effect = world.effects.get(step.kind)?.def;
-      if (effect === undefined) continue;
+      if (step.op !== 'emit_effect') continue;
+      const effect = step.kind === undefined ? undefined : world.effects.get(step.kind)?.def;
       const at = ['steps', step.index];
-      const grant = grants.get(step.cap);
+      const { kind, cap } = step;
+      const grant = cap === undefined ? undefined : grants.get(cap);
       const found = grant && world.caps.get(grant.cap)?.def.capType;
-      if (grant === undefined) {
+      // A grant is there or not, whatever is emitted under it.
+      if (cap !== undefined && lacksGrant(world, grants, cap)) {
         problems.push({
           origin: source.origin,
           rule: 'V-519',
           code: 'grant.not_found',
           path: [...at, 'cap'],
-          message: `there is no grant "${step.cap}"`,
-          hint: suggestHint(step.cap, grants.keys()) ?? 'Add it to manifest.defaults.cap_grants.',
-          fields: { grant: step.cap },
+          message: `there is no grant "${cap}"`,
+          hint: () => suggestHint(cap, grants.keys()) ?? 'Add it to manifest.defaults.cap_grants.',
+          fields: { grant: cap },
         });
-      } else if (found !== undefined && found !== effect.capType) {
+      }
+      if (effect === undefined || kind === undefined) continue;
+      if (cap !== undefined && found !== undefined && found !== effect.capType) {
         problems.push({
           origin: source.origin,
           rule: 'V-519',
           code: 'cap.type_mismatch',
           path: [...at, 'cap'],
-          message: `"${step.kind}" needs a grant of type "${effect.capType}", "${step.cap}" is of type "${found}"`,
-          fields: { grant: step.cap, effect: step.kind, expected: effect.capType, found },
+          message: `"${kind}" needs a grant of type "${effect.capType}", "${cap}" is of type "${found}"`,
+          hint: `Name a grant whose cap is of type "${effect.capType}".`,
+          fields: { grant: cap, effect: kind, expected: effect.capType, found },
         });
       }
       const scope = effectiveScope(effect);
@@ -184,8 +212,9 @@ export const checkPlanEffects: Pass = (world) => {
           rule: 'V-522',
           code: 'effect.origin_scope',
           path: [...at, 'kind'],
-          message: `"${step.kind}" can be emitted by reducers only`,
-          fields: { step: step.id, kind: step.kind, scope },
+          message: `"${kind}" can be emitted by reducers only`,
+          hint: 'Raise an event instead, and let a reducer emit the effect.',
+          fields: { step: step.id, kind, scope },
         });
       }
     }
@@ -202,26 +231,27 @@ export const checkPolicies: Pass = (world) => {
     if (origin === undefined) continue;
     for (const [index, { when }] of def.rules.entries()) {
       const at = ['rules', index, 'when'];
-      if (when.effectKind !== undefined && !kinds.has(when.effectKind)) {
+      const { effectKind, capName } = when;
+      if (effectKind !== undefined && !kinds.has(effectKind) && !isLost(world, 'kinds', effectKind)) {
         problems.push({
           origin,
           rule: 'V-606',
           code: 'effect.not_found',
           path: [...at, 'effect_kind'],
-          message: `there is no effect kind "${when.effectKind}"`,
-          hint: suggestHint(when.effectKind, kinds),
-          fields: { kind: when.effectKind },
+          message: `there is no effect kind "${effectKind}"`,
+          hint: () => suggestHint(effectKind, kinds) ?? 'Define it, and list it in manifest.effects.',
+          fields: { kind: effectKind },
         });
       }
-      if (when.capName !== undefined && !grants.has(when.capName)) {
+      if (capName !== undefined && lacksGrant(world, grants, capName)) {
         problems.push({
           origin,
           rule: 'V-607',
           code: 'grant.not_found',
           path: [...at, 'cap_name'],
-          message: `there is no grant "${when.capName}"`,
-          hint: suggestHint(when.capName, grants),
-          fields: { grant: when.capName },
+          message: `there is no grant "${capName}"`,
+          hint: () => suggestHint(capName, grants) ?? 'Add it to manifest.defaults.cap_grants.',
+          fields: { grant: capName },
         });
       }
     }
@@ -238,13 +268,15 @@ export const checkGrantParams: Pass = (world) => {
     const grant = readGrant(source, cap, world.scope);
     if (grant.ok) continue;
     for (const failure of grant.failure) {
+      if (isFollowing(failure)) continue;
       problems.push({
         origin: world.manifest.origin,
         rule: 'V-603',
         code: 'grant.params_invalid',
         path: [...source.path, 'params', ...(failure.at ?? failure.path)],
+        atKey: failure.code === 'value.unknown_field' || undefined,
         message: `grant "${source.name}": ${failure.message}`,
-        hint: failure.hint ?? unknownFieldHint(failure, cap),
+        hint: unknownFieldHint(failure, cap) ?? failure.hint,
         fields: {
           grant: source.name,
           cap: source.cap,
@@ -266,9 +298,10 @@ function unknownFieldHint(failure: ValueFailure, cap: CapDef): string | undefine
 
 /** V-604, V-608. */
 export const checkDefaultPolicy: Pass = (world, options) => {
-  const { policy, origin } = world.manifest;
+  const { policy, origin, hasDefaults, unread } = world.manifest;
   if (policy === undefined) {
-    if (options.requirePolicy !== true) return [];
+    const isUnread = unread.has('defaults', 'policy') || (unread.has('defaults') && !hasDefaults);
+    if (options.requirePolicy !== true || isUnread) return [];
     return [
       {
         origin,
@@ -280,7 +313,7 @@ export const checkDefaultPolicy: Pass = (world, options) => {
       },
     ];
   }
-  if (world.policies.has(policy)) return [];
+  if (world.policies.has(policy) || isLost(world, 'policies', policy)) return [];
   return [
     {
       origin,

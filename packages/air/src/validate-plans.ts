@@ -1,53 +1,71 @@
 import type { Path } from '@worldline/canon';
-import { suggestHint } from './diagnostic.ts';
-import type { Expr } from './expr.ts';
-import type { Json } from './json.ts';
+import { authoredPath } from './authored-path.ts';
+import { shownCycle, suggestHint } from './diagnostic.ts';
+import type { Expr, RefExpr } from './expr.ts';
+import { isJsonArray, isJsonObject, type Json, memberNames, shorten } from './json.ts';
 import { CORRELATION_ID, type PlanSource, type StepSource } from './node-plan.ts';
-import { type CanonicalPlan, derivedLists, sortedSet } from './node-plan-canonical.ts';
-import type { Problem, Report } from './node-read.ts';
+import { derivedLists, type ReadPlan, slotType, sortedSet } from './node-plan-canonical.ts';
+import type { Hint, Problem, Report } from './node-read.ts';
+import { FANOUT_MAX } from './step.ts';
 import { graphOf, type PlanGraph } from './validate-plan-graph.ts';
-import { placedRefs } from './validate-refs.ts';
-import type { Pass, World } from './validate-world.ts';
+import { exprsIn, type PlacedRef, placedRefs } from './validate-refs.ts';
+import { lookupsOf, type Pass, type World } from './validate-world.ts';
 
 /** Wiring of plans: V-501 … V-507, V-511 … V-513, V-516, V-521, V-523, V-705 and the codes of `plans.md` §2.1. */
 
 export const checkPlans: Pass = (world) =>
-  [...world.plans].flatMap(([name, { source }]) => new PlanRules(world, source, world.canonical.get(name)).run());
+  [...world.plans].flatMap(([name, { source }]) =>
+    new PlanRules(world, source, world.read.get(name)?.slots ?? []).run(),
+  );
 
 class PlanRules {
   private readonly world: World;
   private readonly source: PlanSource;
-  private readonly canonical: CanonicalPlan | undefined;
+  private readonly read: ReadPlan['slots'];
+  /** Positions of the steps that bind a variable, and of the step that has an id. */
+  private readonly binders = new Map<string, number[]>();
+  private readonly positions = new Map<string, number[]>();
   private readonly problems: Problem[] = [];
 
-  constructor(world: World, source: PlanSource, canonical: CanonicalPlan | undefined) {
+  constructor(world: World, source: PlanSource, read: ReadPlan['slots']) {
     this.world = world;
     this.source = source;
-    this.canonical = canonical;
+    this.read = read;
+    for (const [position, { id, bind }] of source.steps.entries()) {
+      if (bind !== undefined) addTo(this.binders, bind, position);
+      addTo(this.positions, id, position);
+    }
   }
 
   run(): readonly Problem[] {
     const { source } = this;
-    if (source.steps.length === 0) {
-      this.report({ rule: 'V-501', code: 'plan.empty', path: ['steps'], message: 'a plan needs at least one step' });
-      return this.problems;
+    if (source.steps.length === 0 && !source.unread.has('steps')) {
+      this.report({
+        rule: 'V-501',
+        code: 'plan.empty',
+        path: ['steps'],
+        message: 'a plan needs at least one step',
+        hint: 'Begin with {"id": "done", "op": "end"}.',
+      });
     }
     this.stepIds();
     this.edges();
     this.derived();
     this.variables();
     this.outputs();
-    // With doubled ids or loose edges the graph is not what the author meant.
-    if (!this.problems.some(({ code }) => code === 'plan.duplicate_step' || code === 'plan.edge_unknown_step')) {
-      const graph = graphOf(source);
-      this.cycle(graph);
-      for (const step of source.steps) this.where(step, graph);
+    // With doubled ids the graph is not what the author meant. An edge that leads nowhere only leaves it smaller.
+    const doubled = this.problems.some(({ code }) => code === 'plan.duplicate_step');
+    const graph = doubled ? undefined : graphOf(source);
+    if (graph !== undefined) this.cycle(graph);
+    for (const [position, step] of source.steps.entries()) {
+      this.where(step, position, graph?.cycle === undefined ? graph : undefined);
     }
-    for (const step of source.steps) this.slots(step);
-    for (const [index, edge] of source.edges.entries()) {
-      if (edge.when !== undefined) this.refs(edge.when, edge.whenJson as Json, ['edges', index, 'when']);
+    for (const [position, step] of source.steps.entries()) this.slots(step, this.read[position] ?? new Map());
+    for (const edge of source.edges) {
+      if (edge.when !== undefined)
+        this.refs(placedRefs(edge.when, edge.whenJson as Json), ['edges', edge.index, 'when']);
     }
-    for (const [index, { expr, json }] of source.invariants.entries()) this.invariant(expr, json, index);
+    for (const { expr, json, index } of source.invariants) this.invariant(expr, json, index);
     this.correlation();
     return this.problems;
   }
@@ -55,12 +73,14 @@ class PlanRules {
   private stepIds(): void {
     const seen = new Set<string>();
     for (const step of this.source.steps) {
+      if (this.source.unread.has('steps', step.index, 'id')) continue;
       if (seen.has(step.id)) {
         this.report({
           rule: 'V-502',
           code: 'plan.duplicate_step',
           path: ['steps', step.index, 'id'],
           message: `two steps are called "${step.id}"`,
+          hint: 'Give one of them another id, and let its edges and readers follow.',
           fields: { step: step.id },
         });
       }
@@ -69,27 +89,27 @@ class PlanRules {
   }
 
   private edges(): void {
-    const { steps, edges } = this.source;
-    const ids = new Set(steps.map(({ id }) => id));
+    const { edges, names, lost } = this.source;
+    const ids = names.steps;
     const seen = new Set<string>();
-    for (const [index, edge] of edges.entries()) {
+    for (const edge of edges) {
       for (const end of ['from', 'to'] as const) {
-        if (ids.has(edge[end])) continue;
+        if (edge[end] === '' || ids.has(edge[end]) || lost.anyStep) continue;
         this.report({
           rule: 'V-503',
           code: 'plan.edge_unknown_step',
-          path: ['edges', index, end],
+          path: ['edges', edge.index, end],
           message: `there is no step "${edge[end]}"`,
-          hint: suggestHint(edge[end], ids),
+          hint: () => suggestHint(edge[end], ids) ?? 'Name a step of this plan, or remove the edge.',
           fields: { step: edge[end] },
         });
       }
       const key = JSON.stringify([edge.from, edge.to]);
-      if (seen.has(key)) {
+      if (seen.has(key) && edge.from !== '' && edge.to !== '') {
         this.report({
           rule: 'V-504',
           code: 'plan.duplicate_edge',
-          path: ['edges', index],
+          path: ['edges', edge.index],
           message: `two edges lead from "${edge.from}" to "${edge.to}"`,
           hint: 'Join their conditions with "or" in one edge.',
           fields: { from: edge.from, to: edge.to },
@@ -100,6 +120,13 @@ class PlanRules {
   }
 
   private derived(): void {
+    const { steps, unread, lost } = this.source;
+    // A step whose grant or kind did not read would be missing from the lists.
+    const partly =
+      lost.anyStep ||
+      lost.steps.size > 0 ||
+      steps.some(({ index }) => unread.has('steps', index, 'cap') || unread.has('steps', index, 'kind'));
+    if (partly) return;
     const derived = derivedLists(this.source);
     const check = (
       rule: string,
@@ -111,6 +138,7 @@ class PlanRules {
       const sorted = sortedSet(declared);
       if (
         declared.length === 0 ||
+        unread.has(field) ||
         (sorted.length === expected.length && sorted.every((item, i) => item === expected[i]))
       ) {
         return;
@@ -142,6 +170,7 @@ class PlanRules {
       code: 'plan.reserved_var',
       path,
       message: `"${CORRELATION_ID}" is bound by triggers only`,
+      hint: 'Choose another name; correlate_by of the trigger says what this one holds.',
       fields: { name: CORRELATION_ID },
     });
   }
@@ -152,21 +181,23 @@ class PlanRules {
     if (source.output === undefined) return;
     const ends = source.steps.filter(({ op }) => op === 'end');
     for (const step of ends) {
-      if (step.slots.has('result')) continue;
+      if (step.slots.has('result') || source.unread.has('steps', step.index, 'result')) continue;
       this.report({
         rule: 'V-516',
         code: 'plan.result_missing',
         path: ['steps', step.index],
         message: `the plan declares output, so end step "${step.id}" needs a result`,
+        hint: 'Give the step a "result", or leave the output out.',
         fields: { step: step.id },
       });
     }
-    if (ends.length === 0) {
+    if (ends.length === 0 && source.steps.length > 0 && !source.unread.has('steps')) {
       this.report({
         rule: 'V-516',
         code: 'plan.end_missing',
         path: ['steps'],
         message: 'the plan declares output, so it needs an end step with a result',
+        hint: 'Add {"id": …, "op": "end", "result": …}, or leave the output out.',
       });
     }
   }
@@ -176,30 +207,27 @@ class PlanRules {
     if (cycle === undefined) return;
     const ids = cycle.map((index) => this.source.steps[index]?.id ?? '');
     const last = { from: ids.at(-2), to: ids.at(-1) };
-    const edge = this.source.edges.findIndex(({ from, to }) => from === last.from && to === last.to);
+    const edge = this.source.edges.find(({ from, to }) => from === last.from && to === last.to);
     this.report({
       rule: 'V-505',
       code: 'plan.cyclic',
       // A data edge is not written anywhere but in the awaiting step.
-      path: edge >= 0 ? ['edges', edge] : ['steps', cycle.at(-1) ?? 0],
-      message: `steps wait for each other: ${ids.join(' → ')}`,
+      path: edge === undefined ? ['steps', this.source.steps[cycle.at(-1) ?? 0]?.index ?? 0] : ['edges', edge.index],
+      message: `steps wait for each other: ${shownCycle(ids).join(' → ')}`,
       hint: 'A step also comes after the step that makes the handle it awaits.',
-      fields: { cycle: ids },
+      fields: { cycle: shownCycle(ids) },
     });
   }
 
   /** V-511 and `plan.where_unbindable`. */
-  private where(step: StepSource, graph: PlanGraph): void {
+  private where(step: StepSource, position: number, graph: PlanGraph | undefined): void {
     if (step.op !== 'await_event' || step.expr === undefined) return;
-    const { steps, locals } = this.source;
-    const position = steps.indexOf(step);
-    const later = graph.after(position);
+    const { locals } = this.source;
     for (const { ref, path } of placedRefs(step.expr, step.exprJson as Json)) {
       const name = ref.name ?? '';
       if (ref.root === 'input' || ref.root === 'event' || (ref.root === 'var' && name === CORRELATION_ID)) continue;
-      const binders = steps.flatMap((other, index) =>
-        (ref.root === 'var' ? other.bind : other.id) === name ? [index] : [],
-      );
+      if (this.isLostName(ref.root, name)) continue;
+      const binders = (ref.root === 'var' ? this.binders : this.positions).get(name) ?? [];
       const at = ['steps', step.index, 'where', ...path, 'ref'];
       const known =
         ref.root === 'step' ? binders.length > 0 : locals.has(name) || binders.some((index) => index < position);
@@ -210,88 +238,89 @@ class PlanRules {
           path: at,
           message:
             binders.length > 0
-              ? `"${ref.text}" is bound only by a step further down in the list`
-              : `"${ref.text}" names nothing that the predicate may read`,
-          hint: suggestHint(name, ref.root === 'var' ? this.source.names.variables : this.source.names.steps),
-          fields: { step: step.id, reference: ref.text },
+              ? `"${shorten(ref.text)}" is bound only by a step further down in the list`
+              : `"${shorten(ref.text)}" names nothing that the predicate may read`,
+          hint: this.nameHint(ref, binders.length > 0 ? 'Move the step that binds it up in the list.' : undefined),
+          fields: { step: step.id, reference: shorten(ref.text) },
         });
         continue;
       }
       // A manual start may bind a local (`plans.md` §5), so a local is never hopeless.
-      if (ref.root === 'var' && locals.has(name)) continue;
-      if (binders.every((index) => index === position || later.has(index))) {
+      if ((ref.root === 'var' && locals.has(name)) || graph === undefined) continue;
+      if (binders.every((index) => index === position || graph.comesAfter(position, index))) {
         this.report({
           code: 'plan.where_unbindable',
           path: at,
-          message: `"${ref.text}" is bound only after "${step.id}" has been waiting for it`,
+          message: `"${shorten(ref.text)}" is bound only after "${step.id}" has been waiting for it`,
           hint: 'Bind it in a step that comes before the wait.',
-          fields: { step: step.id, reference: ref.text },
+          fields: { step: step.id, reference: shorten(ref.text) },
         });
       }
     }
   }
 
   /** V-513 and V-705 for the slots of a step. */
-  private slots(step: StepSource): void {
-    const def = this.canonical?.def.steps[this.source.steps.indexOf(step)];
-    if (def === undefined) return;
-    const slots = {
-      expr: def.op === 'assign' ? def.expr : undefined,
-      params: def.op === 'emit_effect' ? def.params : undefined,
-      idempotency_key: def.op === 'emit_effect' ? def.idempotencyKey : undefined,
-      value: def.op === 'raise_event' ? def.value : undefined,
-      input: def.op === 'spawn_plan' ? def.input : undefined,
-      inputs: def.op === 'spawn_for_each' ? def.inputs : undefined,
-      result: def.op === 'end' ? def.result : undefined,
-    };
-    for (const [name, slot] of Object.entries(slots)) {
-      if (slot?.expr !== undefined) this.refs(slot.expr, step.slots.get(name) as Json, ['steps', step.index, name]);
+  private slots(step: StepSource, read: ReadPlan['slots'][number]): void {
+    for (const [name, json] of step.slots) {
+      const slot = read.get(name);
+      const path = ['steps', step.index, name];
+      if (slot === undefined) this.refs(exprsIn(json, this.source.names).refs, path);
+      else if (slot.slot.expr !== undefined) {
+        // Asked for only where there is something to report.
+        const written = (inner: Path) => {
+          const type = slotType(step, name, this.source, lookupsOf(this.world));
+          return authoredPath(json, type === 'missing' ? undefined : type, inner, this.world.scope);
+        };
+        this.refs(placedRefs(slot.slot.expr, slot.json), path, written);
+      }
     }
-    const inputs = slots.inputs?.literal;
+    const inputs = step.slots.get('inputs');
+    const got = inputs === undefined ? undefined : itemsOf(inputs);
+    if (got === undefined || this.source.unread.has('steps', step.index, 'max_fanout')) return;
     const max = Math.min(step.maxFanout ?? FANOUT_MAX, FANOUT_MAX);
-    if (inputs?.kind === 'list' && inputs.items.length > max) {
-      this.report({
-        rule: 'V-705',
-        code: 'plan.fanout_exceeded',
-        path: ['steps', step.index, 'inputs'],
-        message: `step "${step.id}" starts ${inputs.items.length} children, at most ${max} are allowed`,
-        fields: { step: step.id, max, got: inputs.items.length },
-      });
-    }
+    if (got <= max) return;
+    this.report({
+      rule: 'V-705',
+      code: 'plan.fanout_exceeded',
+      path: ['steps', step.index, 'inputs'],
+      message: `step "${step.id}" starts ${got} children, at most ${max} are allowed`,
+      hint:
+        step.maxFanout !== undefined && step.maxFanout < got && got <= FANOUT_MAX
+          ? 'Raise max_fanout, or start fewer children.'
+          : 'Start the children in several steps.',
+      fields: { step: step.id, max, got },
+    });
   }
 
-  /** V-513. */
-  private refs(expr: Expr, json: Json, path: Path): void {
-    for (const { ref, path: inner } of placedRefs(expr, json)) {
+  /**
+   * V-513, with codes of `expressions.md` §13.6: `path` is one in the canonical form.
+   *
+   * @param written - From a path in the canonical form of the slot to the one as written.
+   */
+  private refs(refs: readonly PlacedRef[], path: Path, written?: (inner: Path) => Path): void {
+    for (const { ref, path: inner } of refs) {
       const name = ref.name ?? '';
-      const at = [...path, ...inner, 'ref'];
-      if (ref.root === 'event') {
+      if (this.isLostName(ref.root, name)) continue;
+      const report = (problem: Omit<Report, 'path'>) => {
+        const at = written && { at: [...path, ...written([...inner, 'ref'])] };
         this.report({
           rule: 'V-513',
+          path: [...path, ...inner, 'ref'],
+          ...at,
+          ...problem,
+          fields: { reference: shorten(ref.text) },
+        });
+      };
+      if (ref.root === 'event') {
+        report({
           code: 'ref_root_forbidden',
-          path: at,
-          message: `"${ref.text}": there is no event here`,
+          message: `"${shorten(ref.text)}": there is no event here`,
           hint: 'Bind the event with await_event and read @var:<name>.',
-          fields: { reference: ref.text },
         });
       } else if (ref.root === 'var' && !this.source.names.variables.has(name)) {
-        this.report({
-          rule: 'V-513',
-          code: 'ref_unknown_var',
-          path: at,
-          message: `no local and no step binds "${name}"`,
-          hint: suggestHint(name, this.source.names.variables),
-          fields: { reference: ref.text },
-        });
+        report({ code: 'ref_unknown_var', message: `no local and no step binds "${name}"`, hint: this.nameHint(ref) });
       } else if (ref.root === 'step' && !this.source.names.steps.has(name)) {
-        this.report({
-          rule: 'V-513',
-          code: 'ref_unknown_step',
-          path: at,
-          message: `there is no step "${name}"`,
-          hint: suggestHint(name, this.source.names.steps),
-          fields: { reference: ref.text },
-        });
+        report({ code: 'ref_unknown_step', message: `there is no step "${name}"`, hint: this.nameHint(ref) });
       }
     }
   }
@@ -302,12 +331,14 @@ class PlanRules {
     for (const { ref, path } of placedRefs(expr, json)) {
       const at = ['invariants', index, ...path, 'ref'];
       const name = ref.name ?? '';
+      if (this.isLostName(ref.root, name)) continue;
       if (ref.root === 'event') {
         this.report({
           rule: 'V-512',
           code: 'plan.invariant_event_ref',
           path: at,
           message: 'an invariant cannot read @event',
+          hint: 'Bind the event with await_event and read @var:<name>.',
           fields: { index },
         });
       } else if ((ref.root === 'var' && !variables.has(name)) || (ref.root === 'step' && !steps.has(name))) {
@@ -315,9 +346,9 @@ class PlanRules {
           rule: 'V-512',
           code: 'plan.invariant_unknown_ref',
           path: at,
-          message: `"${ref.text}" names nothing that the plan binds`,
-          hint: suggestHint(name, ref.root === 'var' ? variables : steps),
-          fields: { index, reference: ref.text },
+          message: `"${shorten(ref.text)}" names nothing that the plan binds`,
+          hint: this.nameHint(ref),
+          fields: { index, reference: shorten(ref.text) },
         });
       }
     }
@@ -330,32 +361,51 @@ class PlanRules {
         trigger.plan === this.source.name && trigger.correlateBy !== undefined ? [trigger.correlateBy] : [],
       ),
     );
-    for (const key of keys) {
-      for (const step of this.source.steps) {
-        if (step.op !== 'await_event') continue;
-        if (step.expr === undefined) {
-          this.report({
-            rule: 'V-521',
-            code: 'plan.correlation_missing',
-            path: ['steps', step.index],
-            message: `a trigger correlates this plan by "${key}", so step "${step.id}" needs a where that mentions it`,
-            hint: 'Compare a field of @event with @var:correlation_id.',
-            fields: { step: step.id, key },
-          });
-        } else if (
-          !placedRefs(step.expr, step.exprJson as Json).some(({ ref }) => mentionsKey(ref.text, ref.name, key))
-        ) {
-          this.report({
-            rule: 'V-521',
-            code: 'plan.correlation_unused',
-            path: ['steps', step.index, 'where'],
-            message: `the where of step "${step.id}" mentions neither @var:${CORRELATION_ID} nor @event.${key}`,
-            hint: 'Compare a field of @event with @var:correlation_id.',
-            fields: { step: step.id, key },
-          });
-        }
+    if (keys.size === 0) return;
+    for (const step of this.source.steps) {
+      // Waits times keys: what nobody reads must not fill the memory.
+      if (this.problems.length >= PROBLEMS_MAX) return;
+      if (step.op !== 'await_event' || this.source.unread.has('steps', step.index, 'where')) continue;
+      const hint = 'Compare a field of @event with @var:correlation_id.';
+      if (step.expr === undefined) {
+        const key = [...keys][0] as string;
+        this.report({
+          rule: 'V-521',
+          code: 'plan.correlation_missing',
+          path: ['steps', step.index],
+          message: `a trigger correlates this plan by "${key}", so step "${step.id}" needs a where that mentions it`,
+          hint,
+          fields: { step: step.id, key },
+        });
+        continue;
       }
+      const refs = placedRefs(step.expr, step.exprJson as Json);
+      // One finding for a wait, however many triggers correlate the plan: the cure is the same.
+      const key = [...keys].find((each) => !refs.some(({ ref }) => mentionsKey(ref.text, ref.name, each)));
+      if (key === undefined) continue;
+      this.report({
+        rule: 'V-521',
+        code: 'plan.correlation_unused',
+        path: ['steps', step.index, 'where'],
+        message: `the where of step "${step.id}" mentions neither @var:${CORRELATION_ID} nor @event.${key}`,
+        hint,
+        fields: { step: step.id, key },
+      });
     }
+  }
+
+  /** May the name be that of a step that did not read, or of what such a step binds? */
+  private isLostName(root: RefExpr['root'], name: string): boolean {
+    const { names, lost } = this.source;
+    if (root === 'var') return lost.variables.has(name) || (lost.anyVariable && !names.variables.has(name));
+    return root === 'step' && (lost.steps.has(name) || (lost.anyStep && !names.steps.has(name)));
+  }
+
+  private nameHint(ref: RefExpr, other?: string): Hint {
+    const { variables, steps } = this.source.names;
+    const known = ref.root === 'var' ? variables : steps;
+    if (known.has(ref.name ?? '')) return other;
+    return () => suggestHint(ref.name ?? '', known) ?? knownNames(ref.root === 'var' ? 'variables' : 'steps', known);
   }
 
   private report(problem: Report): void {
@@ -363,8 +413,28 @@ class PlanRules {
   }
 }
 
-/** More children than that are never started at once (`plans.md` §12.1). */
-const FANOUT_MAX = 1024;
+function addTo(map: Map<string, number[]>, key: string, item: number): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [item]);
+  else list.push(item);
+}
+
+/** Number of items of a list as written, in either lens. */
+function itemsOf(json: Json): number | undefined {
+  if (isJsonArray(json)) return json.length;
+  const tagged = isJsonObject(json) && memberNames(json).length === 1 ? json['list'] : undefined;
+  return isJsonArray(tagged) ? tagged.length : undefined;
+}
+
+function knownNames(what: string, known: ReadonlySet<string>): string {
+  const names = [...known].slice(0, 8);
+  return names.length === 0
+    ? `The plan has no ${what}.`
+    : `The plan's ${what}: ${names.join(', ')}${known.size > 8 ? ', …' : ''}.`;
+}
+
+/** Twice what is shown (`toDiagnostics`). */
+const PROBLEMS_MAX = 2000;
 
 function mentionsKey(text: string, name: string | undefined, key: string): boolean {
   return (

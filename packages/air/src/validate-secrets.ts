@@ -7,10 +7,10 @@ import { readLiteral } from './literal-read.ts';
 import type { SecretDef } from './node.ts';
 import type { GrantSource } from './node-manifest.ts';
 import { slotType } from './node-plan-canonical.ts';
-import type { Origin, Problem } from './node-read.ts';
+import { addAll, type Hint, type Origin, type Problem } from './node-read.ts';
 import type { Type, TypeScope } from './type.ts';
 import { tryResolveType } from './type-resolve.ts';
-import { lookupsOf, missingHint, type Pass, type World } from './validate-world.ts';
+import { isLost, lacksGrant, lookupsOf, missingHint, type Pass, type World } from './validate-world.ts';
 
 /** Secrets: V-612 … V-618 (`definitions.md` §10). */
 
@@ -27,6 +27,7 @@ export const checkDeclaredSecrets: Pass = (world) => {
         code: 'secret.binding_missing',
         path: [...path, 'binding_id'],
         message: `secret ${fields.alias}@${def.version} has a blank binding_id`,
+        hint: 'Say where the host finds the value, such as "env:API_KEY".',
         fields,
       });
     }
@@ -38,6 +39,7 @@ export const checkDeclaredSecrets: Pass = (world) => {
         code: 'secret.duplicate',
         path: listedAt,
         message: `secret ${fields.alias}@${def.version} is declared twice`,
+        hint: 'List it once.',
         fields,
       });
     }
@@ -49,19 +51,18 @@ export const checkDeclaredSecrets: Pass = (world) => {
 /** V-614 … V-616 in the slots of plans. */
 export const checkPlanSecrets: Pass = (world) => {
   const lookups = lookupsOf(world);
+  const secrets = secretsByUse(world);
   const problems: Problem[] = [];
   for (const [name, { source }] of world.plans) {
-    const steps = world.canonical.get(name)?.node['steps'];
+    const slots = world.read.get(name)?.slots;
     for (const [position, step] of source.steps.entries()) {
-      const node = isJsonArray(steps) ? steps[position] : undefined;
-      if (!isJsonObject(node)) continue;
       for (const slot of step.slots.keys()) {
         const type = slotType(step, slot, source, lookups);
-        const json = node[slot];
+        const json = slots?.[position]?.get(slot)?.json;
         if (type === undefined || type === 'missing' || json === undefined) continue;
         for (const ref of secretsIn(json, type, world.scope)) {
           problems.push(
-            ...judge(ref, world, {
+            ...judge(ref, world, secrets, {
               origin: source.origin,
               path: ['steps', step.index, slot, ...writtenPath(step.slots.get(slot), ref.path)],
               context: `plan ${name}`,
@@ -78,6 +79,7 @@ export const checkPlanSecrets: Pass = (world) => {
 
 /** V-614 … V-616, then V-618, in grant params. These come before anything is known about the cap itself. */
 export const checkGrantSecrets: Pass = (world) => {
+  const secrets = secretsByUse(world);
   const problems: Problem[] = [];
   for (const grant of world.manifest.grants) {
     const refs = secretsInGrant(grant, world);
@@ -88,7 +90,7 @@ export const checkGrantSecrets: Pass = (world) => {
     };
     for (const ref of refs) {
       const path = [...where.path, ...writtenPath(grant.params, ref.path)];
-      problems.push(...judge(ref, world, { ...where, path, grant: grant.name }));
+      addAll(problems, judge(ref, world, secrets, { ...where, path, grant: grant.name }));
     }
     if (refs.length > 0) {
       problems.push({
@@ -113,19 +115,19 @@ export const checkSecretPolicies: Pass = (world) => {
     // An inline declaration keeps the lists under `policy`.
     const at = path.length > 0 ? [...path, 'policy'] : path;
     for (const [index, cap] of def.allowedCaps.entries()) {
-      if (grants.has(cap)) continue;
+      if (!lacksGrant(world, grants, cap)) continue;
       problems.push({
         origin,
         rule: 'V-617',
         code: 'grant.not_found',
         path: [...at, 'allowed_caps', index],
         message: `there is no grant "${cap}"`,
-        hint: suggestHint(cap, grants),
+        hint: () => suggestHint(cap, grants) ?? 'Add it to manifest.defaults.cap_grants.',
         fields: { grant: cap },
       });
     }
     for (const [index, plan] of def.allowedPlans.entries()) {
-      if (world.plans.has(plan)) continue;
+      if (world.plans.has(plan) || isLost(world, 'plans', plan)) continue;
       problems.push({
         origin,
         rule: 'V-617',
@@ -222,7 +224,7 @@ function secretOf(json: Json, path: Path): SecretUse | undefined {
 
 function secretsInGrant(grant: GrantSource, world: World): readonly SecretUse[] {
   const cap = world.caps.get(grant.cap)?.def;
-  if (cap === undefined) return secretsByShape(grant.params);
+  if (cap === undefined) return isLost(world, 'caps', grant.cap) ? [] : secretsByShape(grant.params);
   const type = grantSchema(cap, grantMembers(grant));
   const params = readLiteral(grant.params, type, world.scope);
   return params.ok ? secretsIn(literalToTree(params.value), type, world.scope) : [];
@@ -287,24 +289,37 @@ interface Place {
   readonly grant?: string | undefined;
 }
 
+/** By `alias@version`; of two that are declared twice the first. */
+type SecretsByUse = ReadonlyMap<string, SecretDef>;
+
+function secretsByUse(world: World): SecretsByUse {
+  return new Map([...world.secrets].reverse().map(({ def }) => [`${def.alias}@${def.version}`, def]));
+}
+
 /** V-614, V-615, V-616: the first that applies. */
-function judge(use: SecretUse, world: World, place: Place): readonly Problem[] {
+function judge(use: SecretUse, world: World, secrets: SecretsByUse, place: Place): readonly Problem[] {
   const { origin, path, context } = place;
   const shown = shorten(use.alias);
   const fields = { alias: shown, version: Number(use.version), context };
-  const problem = (rule: string, code: string, message: string, hint?: string): readonly Problem[] => [
+  const problem = (rule: string, code: string, message: string, hint?: Hint): readonly Problem[] => [
     { origin, rule, code, path, message: `${context}: ${message}`, hint, fields },
   ];
-  if (use.version < 1n) return problem('V-614', 'secret.version_invalid', `secret ${shown} needs a version from 1`);
-  const secret: SecretDef | undefined = world.secrets.find(
-    ({ def }) => def.alias === use.alias && BigInt(def.version) === use.version,
-  )?.def;
+  if (use.version < 1n)
+    return problem(
+      'V-614',
+      'secret.version_invalid',
+      `secret ${shown} needs a version from 1`,
+      'Versions count from 1.',
+    );
+  const name = `${use.alias}@${use.version}`;
+  const secret = secrets.get(name);
   if (secret === undefined) {
+    if (isLost(world, 'secrets', name)) return [];
     return problem(
       'V-615',
       'secret.unknown',
       `secret ${shown}@${use.version} is not declared`,
-      missingHint(world, 'secrets', `${use.alias}@${use.version}`),
+      missingHint(world, 'secrets', name),
     );
   }
   const planDenied =

@@ -1,11 +1,13 @@
 import type { Path } from '@worldline/canon';
+import { shownCycle } from './diagnostic.ts';
 import type { CapDef, SchemaDef } from './node.ts';
 import { schemaNotFound } from './node-plan-canonical.ts';
-import type { Origin, Problem } from './node-read.ts';
+import { addAll, type Hint, type Origin, type Problem } from './node-read.ts';
 import type { Type, TypeScope } from './type.ts';
 import { isSetItemKind } from './type-parse.ts';
 import { tryResolveType } from './type-resolve.ts';
-import { missingHint, type Pass } from './validate-world.ts';
+import { usualHint } from './usual-hint.ts';
+import { isLost, missingHint, type Pass } from './validate-world.ts';
 
 /** Rules on types that look behind refs: V-303, V-304, V-305, V-306 (`definitions.md` §10). */
 
@@ -19,30 +21,39 @@ export const checkListedTypes: Pass = (world) =>
     [...world.schemas.values(), ...world.caps.values()].flatMap(({ def, origin }) =>
       origin === undefined ? [] : [{ def, origin }],
     ),
-    world.scope,
-    (found) => missingHint(world, 'schemas', found),
-  );
+    {
+      scope: world.scope,
+      isLost: (schema) => isLost(world, 'schemas', schema),
+      hint: (found) => missingHint(world, 'schemas', found),
+    },
+  ).problems;
+
+/** What the refs of types are resolved with. */
+export interface TypeLookups {
+  readonly scope: TypeScope;
+  /** Of a schema that is not there: does that follow from something that was reported? */
+  readonly isLost: (schema: string) => boolean;
+  readonly hint: (schema: string) => Hint;
+}
 
 /**
  * @param defs - Schemas and caps in the order in which their problems are wanted.
- * @returns V-305 and V-306 problems; only when there are none, V-303 and V-304, which need every ref to resolve.
+ * @returns the problems, and the names of the schemas that are part of a cycle: whoever looks into one finds no end.
  */
 export function checkTypes(
   defs: readonly TypedDef[],
-  scope: TypeScope,
-  hint: (schema: string) => string | undefined,
-): readonly Problem[] {
+  lookups: TypeLookups,
+): { readonly problems: readonly Problem[]; readonly cyclic: ReadonlySet<string> } {
+  const { scope } = lookups;
   const problems: Problem[] = [];
   for (const { def, origin } of defs) {
-    for (const part of partsOf(def)) {
-      if (part.type.kind === 'ref' && scope.lookup(part.type.name) === undefined) {
-        problems.push({ origin, ...schemaNotFound('V-306', part.type.name, part.path, hint(part.type.name)) });
-      }
+    for (const { type, path } of partsOf(def)) {
+      if (type.kind !== 'ref' || scope.lookup(type.name) !== undefined || lookups.isLost(type.name)) continue;
+      problems.push({ origin, ...schemaNotFound('V-306', type.name, path, lookups.hint(type.name)) });
     }
   }
-  problems.push(...findCycles(defs, scope));
-  if (problems.length > 0) return problems;
-
+  const cycles = findCycles(defs, scope);
+  addAll(problems, cycles.problems);
   for (const { def, origin } of defs) {
     for (const { type, path } of partsOf(def)) {
       if (type.kind !== 'set' && type.kind !== 'option') continue;
@@ -55,6 +66,7 @@ export function checkTypes(
           code: 'type.bad_set_element',
           path: [...path, 'set'],
           message: `${item} cannot be a set element`,
+          hint: usualHint('type.bad_set_element', {}),
           fields: { found: item },
         });
       } else if (type.kind === 'option' && (item === 'option' || item === 'unit')) {
@@ -64,12 +76,13 @@ export function checkTypes(
           code: 'type.ambiguous_option',
           path: [...path, 'option'],
           message: `an option of ${item} cannot tell none from some`,
+          hint: usualHint('type.ambiguous_option', {}),
           fields: { found: item },
         });
       }
     }
   }
-  return problems;
+  return { problems, cyclic: cycles.names };
 }
 
 interface Part {
@@ -107,15 +120,19 @@ function partsOf(def: SchemaDef | CapDef): readonly Part[] {
 }
 
 /** V-305: each cycle through refs once, at the ref that closes it. */
-function findCycles(defs: readonly TypedDef[], scope: TypeScope): readonly Problem[] {
+function findCycles(
+  defs: readonly TypedDef[],
+  scope: TypeScope,
+): { readonly problems: readonly Problem[]; readonly names: ReadonlySet<string> } {
   const byName = new Map(
     defs.flatMap((each) => (each.def.kind === 'defschema' ? [[each.def.name, each] as const] : [])),
   );
   const problems: Problem[] = [];
+  const cyclic = new Set<string>();
   const done = new Set<string>();
   // An explicit stack: a chain of refs may be longer than the call stack is deep.
   for (const start of byName.keys()) {
-    const open: { name: string; origin: Origin; refs: { name: string; path: Path }[] }[] = [];
+    const open: { name: string; origin: Origin; refs: readonly { name: string; path: Path }[]; next: number }[] = [];
     const onPath = new Set<string>();
     const enter = (name: string): void => {
       const node = byName.get(name);
@@ -125,11 +142,11 @@ function findCycles(defs: readonly TypedDef[], scope: TypeScope): readonly Probl
       const refs = partsOf(node.def).flatMap(({ type, path }) =>
         type.kind === 'ref' && scope.lookup(type.name) !== undefined ? [{ name: type.name, path }] : [],
       );
-      open.push({ name, origin: node.origin, refs });
+      open.push({ name, origin: node.origin, refs, next: 0 });
     };
     enter(start);
     for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
-      const next = top.refs.shift();
+      const next = top.refs[top.next++];
       if (next === undefined) {
         open.pop();
         onPath.delete(top.name);
@@ -137,19 +154,20 @@ function findCycles(defs: readonly TypedDef[], scope: TypeScope): readonly Probl
       } else if (onPath.has(next.name)) {
         const names = open.map(({ name }) => name);
         const cycle = [...names.slice(names.indexOf(next.name)), next.name];
+        for (const name of cycle) cyclic.add(name);
         problems.push({
           origin: top.origin,
           rule: 'V-305',
           code: 'schema.recursive',
           path: next.path,
-          message: `schemas refer to themselves: ${cycle.join(' → ')}`,
+          message: `schemas refer to themselves: ${shownCycle(cycle).join(' → ')}`,
           hint: 'Refer to the inner value by a hash or an id instead.',
-          fields: { cycle },
+          fields: { cycle: shownCycle(cycle) },
         });
       } else {
         enter(next.name);
       }
     }
   }
-  return problems;
+  return { problems, names: cyclic };
 }

@@ -9,6 +9,7 @@ import {
   checkPolicies,
 } from './validate-grants.ts';
 import { checkHandles } from './validate-handles.ts';
+import { checkBindings, checkModuleSchemas, checkModules, checkRouting } from './validate-modules.ts';
 import { checkPlans } from './validate-plans.ts';
 import { checkDeclaredSecrets, checkGrantSecrets, checkPlanSecrets, checkSecretPolicies } from './validate-secrets.ts';
 import { checkSlots } from './validate-slots.ts';
@@ -17,15 +18,24 @@ import { checkTriggers } from './validate-triggers.ts';
 import { checkListedTypes } from './validate-types.ts';
 import type { LoadOptions, Pass, World } from './validate-world.ts';
 
-/**
- * The rules of `definitions.md` §10 on a resolved world, in the stages of §9. A rule that needs what an earlier one
- * guarantees stands in a later stage: slots are read when every type is sound, grants are compared when their caps exist.
- */
+/** The rules of `definitions.md` §10 on a resolved world, in the stages of §9. */
 const STAGES: readonly (readonly Pass[])[] = [
   [checkListedTypes],
   [checkSlots],
   [checkDeclaredSecrets, checkPlans, checkHandles, checkPlanSecrets, checkGrantSecrets],
-  [checkGrants, checkEnforcers, checkEffects, checkPlanEffects, checkTriggers, checkPolicies, checkSecretPolicies],
+  [
+    checkGrants,
+    checkEnforcers,
+    checkRouting,
+    checkModules,
+    checkEffects,
+    checkPlanEffects,
+    checkTriggers,
+    checkPolicies,
+    checkBindings,
+    checkSecretPolicies,
+    checkModuleSchemas,
+  ],
   [checkGrantParams, checkDefaultPolicy, checkSupport],
 ];
 
@@ -36,4 +46,9 @@ export function validate(world: World, options: LoadOptions): readonly Problem[]
     if (problems.length > 0) return problems;
   }
   return [];
+}
+
+/** All errors of all rules: for authors, who want to see everything at once. */
+export function validateAll(world: World, options: LoadOptions): readonly Problem[] {
+  return STAGES.flat().flatMap((pass) => pass(world, options));
 }

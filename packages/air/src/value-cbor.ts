@@ -324,7 +324,11 @@ export function reportUnknownTag(tag: string, arms: ReadonlyMap<string, Type>, p
   const expected = orderedMembers(arms)
     .map(([name]) => name)
     .join(', ');
-  return problems.text('value.unknown_tag', `no such arm (${expected})`, tag, { tag, expected });
+  return problems.text('value.unknown_tag', `no such arm (${expected})`, tag, {
+    tag,
+    expected,
+    ...problems.near(tag, arms.keys()),
+  });
 }
 
 export function reportMissingPayload(tag: string, expected: string, problems: Problems): undefined {

@@ -1,7 +1,9 @@
 import { type Failure, type Path, pointer } from '@worldline/canon';
+import { suggestHint } from './diagnostic.ts';
 import { isJsonArray, isJsonObject, type Json, JsonFloat, memberNames, shorten } from './json.ts';
 import type { Type, TypeScope } from './type.ts';
 import { tryResolveType } from './type-resolve.ts';
+import { usualHint } from './usual-hint.ts';
 
 /** What is wrong with a value (`values.md` §9). `path` follows the structure of the value, not its spelling. */
 export interface ValueFailure extends Failure {
@@ -24,6 +26,9 @@ type Extra = Omit<ValueFailure, keyof Failure | 'schema' | 'at'> & { readonly hi
 /** A hostile value could have a failure per byte. Beyond this many, the rest adds nothing for the reader. */
 const FAILURES_MAX = 1000;
 
+/** A suggestion compares with every known word, which hostile input must not buy a thousand times. */
+const HINTS_MAX = 20;
+
 /** Collects failures in document order, and knows where the reading stands. Paths are copied only when something is wrong. */
 export class Problems {
   failures: ValueFailure[] = [];
@@ -40,15 +45,23 @@ export class Problems {
   report(code: string, problem: string, extra: Extra = {}): undefined {
     if (this.failures.length >= FAILURES_MAX) return undefined;
     const path = [...this.path];
+    const hint = extra.hint ?? (this.at === undefined ? undefined : usualHint(code, extra));
     this.failures.push({
       code,
       ...(this.schema === undefined ? {} : { schema: this.schema }),
       path,
       ...(this.at === undefined ? {} : { at: [...this.at] }),
       ...extra,
+      ...(hint === undefined ? {} : { hint }),
       message: path.length === 0 ? problem : `${shorten(pointer(path), 200)}: ${problem}`,
     });
     return undefined;
+  }
+
+  /** "Did you mean …?" for a word that is none of the known ones; only for the first failures, since nobody reads more. */
+  near(word: string, known: Iterable<string>): { readonly hint?: string } {
+    const hint = this.failures.length < HINTS_MAX ? suggestHint(word, known) : undefined;
+    return hint === undefined ? {} : { hint };
   }
 
   mismatch(expected: string, got: string, hint?: string): undefined {

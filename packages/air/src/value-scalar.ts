@@ -1,3 +1,4 @@
+import { HASH } from './name.ts';
 import type { Value } from './value.ts';
 import type { Problems } from './value-failure.ts';
 
@@ -6,17 +7,16 @@ import type { Problems } from './value-failure.ts';
 export type IntegerKind = 'int' | 'nat' | 'time' | 'duration';
 export type TextKind = 'text' | 'dec128' | 'hash' | 'uuid';
 
-const INT_MIN = -(2n ** 63n);
-const INT_MAX = 2n ** 63n - 1n;
-const NAT_MAX = 2n ** 64n - 1n;
+export const INT_MIN = -(2n ** 63n);
+export const INT_MAX = 2n ** 63n - 1n;
+export const NAT_MAX = 2n ** 64n - 1n;
 
-const INTEGER_TEXT = /^[+-]?[0-9]+$/;
-const DEC128 = /^[+-]?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/;
+export const INTEGER_TEXT = /^[+-]?[0-9]+$/;
+export const DEC128 = /^[+-]?([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/;
 const DEC128_DIGITS_MAX = 34;
 const DEC128_EXPONENT_MIN = -6143;
 const DEC128_EXPONENT_MAX = 6144;
-const HASH = /^sha256:[0-9a-f]{64}$/;
-const UUID = /^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/;
+export const UUID = /^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/;
 const RFC3339 =
   /^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{1,9}))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))$/;
 

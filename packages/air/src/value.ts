@@ -55,3 +55,23 @@ export function hash(hashText: string): Value {
 export function bytes(value: Uint8Array): Value {
   return { kind: 'bytes', value };
 }
+
+/** Handles and receipts have no encoding (`expressions.md` §13.2): no hash, no index and no stored value holds one. */
+export function isData(value: Value): boolean {
+  switch (value.kind) {
+    case 'receipt':
+    case 'handle':
+      return false;
+    case 'list':
+      return value.items.every(isData);
+    case 'map':
+      return value.entries.every(([, item]) => isData(item));
+    case 'record':
+      for (const field of value.fields.values()) if (!isData(field)) return false;
+      return true;
+    case 'variant':
+      return isData(value.value);
+    default:
+      return true;
+  }
+}

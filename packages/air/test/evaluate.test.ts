@@ -52,6 +52,7 @@ const world = env({
     v: arm('Ok', rec({ n: n(3) })),
     idle: arm('Idle'),
     scalar: arm('Num', n(1)),
+    items: arm('Many', list(n(7))),
     ids: dict([i(1), t('one')]),
   },
   steps: { first: rec({ status: t('ok') }), emit: rec({ handle: { kind: 'handle', emissionSeq: 1 } }) },
@@ -231,6 +232,10 @@ describe('path steps (expressions.md §3.1)', () => {
     expect(error(op('get', ref('@var:scalar.$value'), c(t('n')))).code).toBe('missing_field');
     const spelled = op('get', op('get', ref('@var:scalar'), c(t('$value'))), c(t('n')));
     expect(error(spelled).code).toBe('missing_field');
+    // Found by a generated world: as a path the list lacked the field, as a get it was a type_mismatch.
+    expect(error(ref('@var:items.$value.n')).code).toBe('missing_field');
+    expect(error(op('get', ref('@var:items.$value'), c(t('n')))).code).toBe('missing_field');
+    expect(value(op('get', ref('@var:items.$value'), c(n(0))))).toEqual(n(7));
   });
 
   it('a segment on a value without segments is type_mismatch', () => {

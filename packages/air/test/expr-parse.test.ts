@@ -223,3 +223,13 @@ describe('limits (expressions.md §12)', () => {
     expect(!large.ok && large.failure.map((failure) => failure.code)).toEqual(['expr_too_large']);
   });
 });
+
+test.each([
+  ['{"op":"concat","args":[{"text":"a"}]}', 'Give it 2.'],
+  ['{"op":"and","args":[{"bool":true}]}', 'Give it at least 2.'],
+  ['{"nat":"x"}', 'Write an integer'],
+  ['{}', 'Expressions are {"ref": "@…"}'],
+])('%s: what to write instead', (text, hint) => {
+  const result = parse(text);
+  expect(!result.ok && result.failure[0]?.hint).toContain(hint);
+});

@@ -142,9 +142,9 @@ export function load(nodes: Authored, options?: LoadOptions): Result<Loaded, rea
   return loadAuthored(filesOf(nodes), options);
 }
 
-/** `rule code kind/name path`, the parts that a test asserts on. */
+/** The errors as `rule code kind/name path`, the parts that a test asserts on. */
 export function findings(result: Result<unknown, readonly Diagnostic[]>): string[] {
-  return result.ok ? [] : result.failure.map(line);
+  return result.ok ? [] : result.failure.filter(({ severity }) => severity === 'error').map(line);
 }
 
 export function line(found: Diagnostic): string {

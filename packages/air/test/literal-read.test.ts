@@ -251,6 +251,7 @@ describe('errors (values.md §9)', () => {
         expected: 'text',
         got: 'int',
         message: '/url: expected text, got int',
+        hint: 'Write a text: "…".',
       },
     ]);
   });

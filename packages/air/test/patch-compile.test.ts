@@ -125,7 +125,6 @@ describe('the document (governance.md §2)', () => {
       'patch.schema /patches/2/set_routing_inboxes/inboxes/0/reducer',
       'patch.schema /patches/3/set_defaults/cap_grants/0/params',
       'patch.schema /patches/4/set_module_bindings/bindings/demo~1M@1/slot',
-      'patch.schema /patches/4/set_module_bindings/bindings/demo~1M@1/slots',
     ]);
   });
 

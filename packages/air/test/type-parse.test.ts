@@ -92,6 +92,15 @@ describe('parseType (values.md §2)', () => {
   });
 });
 
+test.each([
+  ['"text"', 'Write {"text": {}}.'],
+  ['"record"', 'Types are {"text": {}}'],
+  ['{"txt": {}}', 'Did you mean "text"?'],
+])('%s: what to write instead', (text, hint) => {
+  const result = parseType(json(text));
+  expect(!result.ok && result.failure[0]?.hint).toContain(hint);
+});
+
 describe('refs', () => {
   test('resolve through aliases of aliases (values.md §2)', () => {
     expect(resolveType(type('com.acme/Alias@1'), SCHEMAS).kind).toBe('record');
