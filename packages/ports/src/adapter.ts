@@ -196,6 +196,8 @@ export interface AdapterCtx {
   readonly http: GuardedHttp;
   /** Judges changed params under the request's grant and kind, as the gate did; for redirects. Records nothing. */
   recheckCap(params: CborValue): CapVerdict;
+  /** `sha256:…` of the expanded type that the definitions of the request's origin have for a schema; undefined: none. */
+  typeHash(schema: string): string | undefined;
   /** Deferred completion. Resolves when the receipt is durable; a second completion is ignored. */
   complete(intentHash: string, outcome: EffectOutcome): Promise<void>;
 }
