@@ -1,6 +1,5 @@
 import { encodeValue } from '@worldline/air';
 import { bytesEqual, compareBytes, decode, hashText } from '@worldline/canon';
-import { ZERO_CHAIN } from './chain.ts';
 import { decodeConfig, type WorldConfig } from './config.ts';
 import { KernelFault } from './fault.ts';
 import type { CheckedStart } from './input.ts';
@@ -37,7 +36,6 @@ export function startManually(
     plan,
     cause: seq,
     input: checked.input.value,
-    inputHashOfInvalid: ZERO_CHAIN,
     correlation,
     bindLocals: locals,
   });

@@ -1,10 +1,17 @@
 import {
+  ALLOW_ALL_POLICY,
+  builtinScope,
   type Catalog,
   type EffectDef,
   encodeValue,
   type Grant,
-  type PolicyDef,
+  isTypedMessage,
+  judgePolicy,
+  judgeSecret,
+  recordedMessage,
+  recordedParamsSchema,
   runBuiltinEnforcer,
+  type SecretDenial,
   secretRefs,
   type Type,
   type TypeScope,
@@ -100,17 +107,15 @@ export function admitsPlans(effect: EffectDef): boolean {
 function originKey(request: EffectRequest): Uint8Array {
   const { kind, origin } = request;
   const derived =
-    kind.startsWith('timer.') ||
-    kind === 'approval.request' ||
-    kind === 'fabric.send' ||
-    kind.startsWith('fabric.send.');
+    kind.startsWith('timer.') || kind === 'approval.request' || kind === 'fabric.send' || isTypedMessage(kind);
   return derived ? hashOf([kind, origin.origin_kind, origin.name, origin.plan_id, origin.step_id]) : NO_KEY;
 }
 
 /** Steps 4–12 of the pipeline (`kernel.md` §9.3). Kind, origin and params were checked by the caller. */
 export function admit(state: WorldState, turn: Turn, effect: EffectDef, request: EffectRequest): Admission {
   const catalog = state.catalog;
-  const paramsCbor = encodeValue(request.params);
+  const { params, paramsType } = recorded(effect, request);
+  const paramsCbor = encodeValue(params);
   if (paramsCbor.length > state.config.limits.max_params_bytes) return deny('effect_invalid', 'too_large');
   const idempotencyKey = request.idempotencyKey ?? originKey(request);
   const intentHash = hashIntent(request.kind, paramsCbor, request.cap, idempotencyKey);
@@ -123,8 +128,8 @@ export function admit(state: WorldState, turn: Turn, effect: EffectDef, request:
   const call = {
     effectKind: request.kind,
     paramsCbor,
-    params: request.params,
-    paramsType: request.paramsType,
+    params,
+    paramsType,
     origin,
   };
   const verdict = checkGrant(catalog, grant, call, turn.stamp.logicalNowNs);
@@ -145,11 +150,11 @@ export function admit(state: WorldState, turn: Turn, effect: EffectDef, request:
   });
   if (refusal !== undefined) return deny(secret === undefined ? 'cap_denied' : 'secret_denied', refusal.code);
 
-  const ruling = judge(catalog.policy, request, grant);
+  const ruling = judgePolicy(catalog.policy, request, grant);
   turn.append({
     record_kind: 'policy_decision',
     intent_hash: intentHash,
-    policy_name: catalog.policy?.name ?? 'allow_all',
+    policy_name: catalog.policy?.name ?? ALLOW_ALL_POLICY,
     rule_index: ruling.rule,
     decision: ruling.decision,
   });
@@ -196,42 +201,35 @@ export function checkGrant(
   return verdict ?? { ok: false, code: 'enforcer_not_found', message: `no enforcer ${grant.enforcer}` };
 }
 
-function checkSecrets(
-  catalog: Catalog,
-  request: EffectRequest,
-): { readonly code: string; readonly message: string } | undefined {
-  for (const ref of secretRefs(request.params, request.paramsType.type, request.paramsType.scope)) {
-    const label = `${ref.alias}@${ref.version}`;
-    const secret = catalog.secrets.find((s) => s.alias === ref.alias && BigInt(s.version) === ref.version);
-    if (secret === undefined) return { code: 'secret_unknown', message: `secret ${label} is not declared` };
-    const capAllowed = secret.allowedCaps.length === 0 || secret.allowedCaps.includes(request.cap);
-    const planAllowed = secret.allowedPlans.length === 0 || secret.allowedPlans.includes(request.origin.name);
-    if (!capAllowed || !planAllowed) return { code: 'secret_denied', message: `secret ${label} is not permitted here` };
-  }
-  return undefined;
+/**
+ * The params as they are recorded (`kernel.md` §9.2). Secrets are looked for in what the plan gave: within a message they
+ * would be bytes.
+ */
+function recorded(
+  effect: EffectDef,
+  { params, paramsType }: EffectRequest,
+): Pick<EffectRequest, 'params' | 'paramsType'> {
+  if (!isTypedMessage(effect.effectKind)) return { params, paramsType };
+  // The plan's own schema says what is sent; the live one may be of another version.
+  const pinned = { ...effect, paramsSchema: paramsType.type.name };
+  return {
+    params: recordedMessage(pinned, params, paramsType.scope),
+    paramsType: recordedParamsType(effect, paramsType.scope),
+  };
 }
 
-/** First rule whose given conditions all hold; no rule denies; no policy allows (`kernel.md` §9.7). */
-export function judge(
-  policy: PolicyDef | undefined,
-  request: {
-    readonly kind: string;
-    readonly cap: string;
-    readonly origin: { readonly origin_kind: string; readonly name: string };
-  },
-  grant: Grant,
-): { readonly decision: 'allow' | 'deny'; readonly rule: number | undefined } {
-  if (policy === undefined) return { decision: 'allow', rule: undefined };
-  const matches = (given: string | undefined, actual: string) => given === undefined || given === actual;
-  const rule = policy.rules.findIndex(
-    ({ when }) =>
-      matches(when.effectKind, request.kind) &&
-      matches(when.capName, request.cap) &&
-      matches(when.capType, grant.capType) &&
-      matches(when.originKind, request.origin.origin_kind) &&
-      matches(when.originName, request.origin.name),
-  );
-  return rule < 0 ? { decision: 'deny', rule: undefined } : { decision: policy.rules[rule]!.decision, rule };
+/** What recorded params of an effect are read with. */
+export function recordedParamsType(effect: EffectDef, scope: TypeScope): ParamsType {
+  const name = recordedParamsSchema(effect);
+  return { type: { kind: 'ref', name }, scope: name === effect.paramsSchema ? scope : builtinScope() };
+}
+
+function checkSecrets(catalog: Catalog, request: EffectRequest): SecretDenial | undefined {
+  for (const ref of secretRefs(request.params, request.paramsType.type, request.paramsType.scope)) {
+    const denial = judgeSecret(catalog.secrets, ref, { cap: request.cap, plan: request.origin.name });
+    if (denial !== undefined) return denial;
+  }
+  return undefined;
 }
 
 function enqueue(

@@ -7,6 +7,8 @@ const HASHES: KeyProfile<Uint8Array> = {
   isCompressed: false,
   fanOut: 256,
   digitCount: 32,
+  // The top and the 256 below it, each several KiB as bytes and as many objects when read: they lead to four million entries.
+  keptLevels: 2,
   digit: (key, position) => key[position] as number,
   compare: compareBytes,
   firstDifference: (a, b) => {

@@ -9,6 +9,8 @@ const IDS: KeyProfile<number> = {
   isCompressed: true,
   fanOut: 16,
   digitCount: 16,
+  // A branch has more than 256 entries below it, so all of them together are a small part of the index.
+  keptLevels: 16,
   digit: (id, position) =>
     position < 8
       ? (Math.floor(id / TWO_32) >>> (28 - 4 * position)) & 15

@@ -22,7 +22,14 @@ export {
   encodeCheckpoint,
   rootOfBatch,
 } from './checkpoint.ts';
-export { decodeConfig, defaultConfig, encodeConfig, type WorldConfig, type WorldLimits } from './config.ts';
+export {
+  decodeConfig,
+  defaultConfig,
+  encodeConfig,
+  type FabricAccept,
+  type WorldConfig,
+  type WorldLimits,
+} from './config.ts';
 export { classOf, type Emission, type EmissionClass, timerDueNs } from './emission.ts';
 export { KernelFault } from './fault.ts';
 export { type CapVerdict, dueWallNs, hashIntent } from './gate.ts';
@@ -67,6 +74,16 @@ export {
   replayGenesis,
   restore,
 } from './restore.ts';
+export {
+  decodeSegmentFoot,
+  decodeSegmentHead,
+  encodeSegmentFoot,
+  encodeSegmentHead,
+  isSegmentFoot,
+  SEGMENT_HEAD_BYTES_MAX,
+  type SegmentFoot,
+  type SegmentHead,
+} from './segment.ts';
 export { type SnapshotNode, snapshotNodes } from './snapshot-nodes.ts';
 export type { ObjectSource } from './state.ts';
 export { derivedEntropy } from './turn.ts';

@@ -202,7 +202,7 @@ function scalarOf(value: CborValue): Value | undefined {
   return undefined;
 }
 
-/** The type at a dotted path; for `$value` of a variant the first arm that leads on. */
+/** The type at a dotted path (`expressions.md` §3.1); for `$value` of a variant the first arm that leads on. */
 function typeAt(type: Type, path: readonly string[], scope: TypeScope): Type | undefined {
   const here = resolveType(type, scope);
   const [segment, ...rest] = path;
@@ -211,12 +211,14 @@ function typeAt(type: Type, path: readonly string[], scope: TypeScope): Type | u
     const field = here.fields.get(segment);
     return field === undefined ? undefined : typeAt(field, rest, scope);
   }
+  if (here.kind === 'variant' && segment === '$tag') return rest.length === 0 ? { kind: 'text' } : undefined;
   if (here.kind === 'variant' && segment === '$value') {
     for (const arm of here.arms.values()) {
       const found = typeAt(arm, rest, scope);
       if (found !== undefined) return found;
     }
   }
+  if (here.kind === 'map' && here.key.kind === 'text') return typeAt(here.value, rest, scope);
   if (here.kind === 'option') return typeAt(here.item, path, scope);
   return undefined;
 }

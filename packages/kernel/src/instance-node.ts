@@ -1,5 +1,6 @@
 import { type Json, literalFromJson, literalToJson, type PlanDef, type Value } from '@worldline/air';
 import { type CborValue, compareUtf8, decode, encode, NESTING_LIMIT } from '@worldline/canon';
+import { handleUuid, planWait } from './child.ts';
 import { KernelFault } from './fault.ts';
 import {
   type BufferedReceipt,
@@ -30,6 +31,8 @@ export function encodeInstance(instance: Instance, plan: PlanDef): Uint8Array {
     plan_hash: instance.planHash,
     manifest_hash: instance.manifestHash,
     started_seq: instance.startedSeq,
+    parent:
+      instance.parent === undefined ? undefined : { plan_id: instance.parent.planId, step_id: instance.parent.stepId },
     correlation: instance.correlation,
     env: {
       input: literalToJson(instance.input) as CborValue,
@@ -61,8 +64,17 @@ export function encodeInstance(instance: Instance, plan: PlanDef): Uint8Array {
         schema: w.schema,
         match: w.match as CborValue | undefined,
       })),
-    children: [],
-    plan_waits: [],
+    children: [...instance.children.values()]
+      .sort((a, b) => a.planId - b.planId)
+      .map((child) => ({
+        plan_id: child.planId,
+        plan: child.plan,
+        step_id: child.stepId,
+        outcome: child.outcome === undefined ? undefined : (literalToJson(child.outcome) as CborValue),
+      })),
+    plan_waits: [...instance.planWaits]
+      .sort(byStepId)
+      .map(([step, { planIds }]) => ({ step_id: plan.steps[step]!.id, plan_ids: [...planIds] })),
   });
 }
 
@@ -72,6 +84,7 @@ interface StoredNode {
   readonly plan_hash: Uint8Array;
   readonly manifest_hash: Uint8Array;
   readonly started_seq: number;
+  readonly parent?: { readonly plan_id: number; readonly step_id: string };
   readonly correlation?: Uint8Array;
   readonly env: { readonly input: Json; readonly vars: Record<string, Json>; readonly steps: Record<string, Json> };
   readonly step_states: readonly { readonly step_id: string; readonly state: string }[];
@@ -95,6 +108,13 @@ interface StoredNode {
     readonly schema: string;
     readonly match?: { readonly path: string; readonly value: Uint8Array };
   }[];
+  readonly children: readonly {
+    readonly plan_id: number;
+    readonly plan: string;
+    readonly step_id: string;
+    readonly outcome?: Json;
+  }[];
+  readonly plan_waits: readonly { readonly step_id: string; readonly plan_ids: readonly number[] }[];
 }
 
 /**
@@ -124,6 +144,7 @@ export function decodeInstance(
       manifestHash: node.manifest_hash,
       startedSeq: node.started_seq,
       correlation: node.correlation,
+      parent: node.parent === undefined ? undefined : { planId: node.parent.plan_id, stepId: node.parent.step_id },
     },
     literalFromJson(node.env.input),
     plan,
@@ -146,6 +167,17 @@ export function decodeInstance(
       match: w.match,
     });
   }
+  for (const child of node.children) {
+    instance.setChild({
+      planId: child.plan_id,
+      plan: child.plan,
+      stepId: child.step_id,
+      uuid: handleUuid(child.plan_id),
+      outcome: child.outcome === undefined ? undefined : literalFromJson(child.outcome),
+    });
+  }
+  for (const wait of node.plan_waits)
+    instance.addPlanWait(at(wait.step_id), planWait(instance.children, wait.plan_ids));
   return instance;
 }
 

@@ -1,4 +1,5 @@
 import type { Catalog, PlanDef, Value } from '@worldline/air';
+import type { Child, PlanWait } from './child.ts';
 import { IndexSet } from './index-set.ts';
 import type { PlanProgram } from './program.ts';
 import type { EffectErrorData, EffectStatus } from './record.ts';
@@ -63,6 +64,13 @@ export interface InstanceIdentity {
   readonly manifestHash: Uint8Array;
   readonly startedSeq: number;
   readonly correlation?: Uint8Array | undefined;
+  readonly parent?: ParentLink | undefined;
+}
+
+/** The instance that started this one, and the step that did (`plans.md` §12.1). */
+export interface ParentLink {
+  readonly planId: number;
+  readonly stepId: string;
 }
 
 export class Instance {
@@ -72,6 +80,7 @@ export class Instance {
   readonly manifestHash: Uint8Array;
   readonly startedSeq: number;
   readonly correlation: Uint8Array | undefined;
+  readonly parent: ParentLink | undefined;
   readonly input: Value;
   variables: ReadonlyMap<string, Value> = none();
   stepValues: ReadonlyMap<string, Value> = none();
@@ -81,6 +90,10 @@ export class Instance {
   /** Step position → emission it waits for. */
   receiptWaits: ReadonlyMap<number, number> = none();
   eventWaits: ReadonlyMap<number, Wait> = none();
+  /** By plan id; kept to the end of the instance. */
+  children: ReadonlyMap<number, Child> = none();
+  /** By step position. */
+  planWaits: ReadonlyMap<number, PlanWait> = none();
   wakes: readonly Wake[] = NO_WAKES;
   /** Cause of what the current run appends (`kernel.md` §8.2). */
   cause = 0;
@@ -99,6 +112,7 @@ export class Instance {
     this.manifestHash = identity.manifestHash;
     this.startedSeq = identity.startedSeq;
     this.correlation = identity.correlation;
+    this.parent = identity.parent;
     this.input = input;
     this.states = new Array<StepState>(plan.steps.length).fill(PENDING);
   }
@@ -146,6 +160,31 @@ export class Instance {
     setEntry(this.eventWaits, step, wait, undo);
   }
 
+  setChild(child: Child, undo?: UndoLog): void {
+    this.children = own(this.children);
+    setEntry(this.children, child.planId, child, undo);
+  }
+
+  addPlanWait(step: number, wait: PlanWait, undo?: UndoLog): void {
+    this.planWaits = own(this.planWaits);
+    setEntry(this.planWaits, step, wait, undo);
+  }
+
+  /** A child has ended. @returns the steps that waited for this one and for no other any more. */
+  closeChild(planId: number, undo: UndoLog): number[] {
+    const over: number[] = [];
+    for (const [step, { open }] of this.planWaits) {
+      if (!open.delete(planId)) continue;
+      undo.log(restoreOpen, open, planId, undefined);
+      if (open.size === 0) over.push(step);
+    }
+    return over;
+  }
+
+  removePlanWait(step: number, undo: UndoLog): void {
+    undo.deleteMap(own(this.planWaits), step);
+  }
+
   removeReceiptWait(step: number, undo: UndoLog): void {
     undo.deleteMap(own(this.receiptWaits), step);
   }
@@ -180,6 +219,10 @@ function own<K, V>(map: ReadonlyMap<K, V>): Map<K, V> {
 function setEntry<K, V>(map: ReadonlyMap<K, V>, key: K, value: V, undo: UndoLog | undefined): void {
   if (undo === undefined) (map as Map<K, V>).set(key, value);
   else undo.setMap(map as Map<K, V>, key, value);
+}
+
+function restoreOpen(open: Set<number>, planId: number): void {
+  open.add(planId);
 }
 
 function restoreWakes(instance: Instance, _: undefined, before: readonly Wake[]): void {

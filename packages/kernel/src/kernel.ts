@@ -1,4 +1,4 @@
-import { type Catalog, type Diagnostic, loadStored, normalizeCbor } from '@worldline/air';
+import { type Catalog, type Diagnostic, type Env, loadStored, normalizeCbor, type Value } from '@worldline/air';
 import { bytesEqual, encode, hashText, ok, type Result, utf8 } from '@worldline/canon';
 import type { Applied, BatchIndex, Outcome, StoredObject } from './batch.ts';
 import { BatchLog, type RecordedBatch } from './batch-log.ts';
@@ -7,8 +7,9 @@ import { ZERO_CHAIN } from './chain.ts';
 import { decodeConfig, type WorldConfig } from './config.ts';
 import { cancelPlan, custom, PIN_TAG, readConfig, startManually, switchConfig, switchManifest } from './control.ts';
 import { type Emission, timerDueNs } from './emission.ts';
+import { InstanceEnv } from './env.ts';
 import { KernelFault } from './fault.ts';
-import { type CapVerdict, checkGrant, dueWallNs } from './gate.ts';
+import { type CapVerdict, checkGrant, dueWallNs, recordedParamsType } from './gate.ts';
 import type { GenesisIngress, Ingress, ReceiptIngress, StampProposal, TimerIngress } from './ingress.ts';
 import { ingressDigest } from './ingress-digest.ts';
 import { checkShape, checkStart, isRefusal, REASON_BYTES_MAX, type Refusal } from './input.ts';
@@ -145,6 +146,11 @@ export class Kernel {
     return this.#state.instance(planId);
   }
 
+  /** What the expressions of a live instance read now, with `event` as `@event`. To explain, never to decide. */
+  environmentOf(instance: Instance, event?: Value): Env {
+    return new InstanceEnv(instance, this.#state.definitionOf(instance), event);
+  }
+
   /** Outstanding event waits, by wait id. */
   waits(): readonly Wait[] {
     return [...this.instances()].flatMap((i) => [...i.eventWaits.values()]).sort((a, b) => a.waitId - b.waitId);
@@ -170,7 +176,7 @@ export class Kernel {
     const effect = this.#state.catalog.effects.get(kind)?.def;
     if (grant === undefined) return { ok: false, code: 'cap.grant_missing', message: `no grant ${grantName}` };
     if (effect === undefined) return { ok: false, code: 'effect.kind_unsupported', message: `no effect kind ${kind}` };
-    const paramsType = { type: { kind: 'ref', name: effect.paramsSchema }, scope: this.#state.catalog.scope } as const;
+    const paramsType = recordedParamsType(effect, this.#state.catalog.scope);
     const call = { effectKind: kind, paramsCbor, paramsType, origin };
     return checkGrant(this.#state.catalog, grant, call, this.#state.logicalNowNs);
   }

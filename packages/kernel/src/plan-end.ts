@@ -1,4 +1,6 @@
+import type { Value } from '@worldline/air';
 import { encode } from '@worldline/canon';
+import { deliverOutcome } from './child.ts';
 import { type Instance, NO_WAKES } from './instance.ts';
 import type { WorldState } from './state.ts';
 import type { Turn } from './turn.ts';
@@ -61,7 +63,7 @@ export function endWithFailure(
   const error = planErrorData(code, detail);
   const resultRef = turn.store(encode(error));
   retire(state, turn, instance);
-  turn.append({
+  const endedSeq = turn.append({
     record_kind: 'plan_ended',
     plan_name: instance.name,
     plan_id: instance.id,
@@ -74,17 +76,18 @@ export function endWithFailure(
     correlation: instance.correlation,
     cause: instance.cause,
   });
+  deliverOutcome(state, turn, instance, { status: 'error', ...error }, endedSeq);
 }
 
-/** @param result - canonical bytes of the plan's output, when it declares one. */
+/** @param result - the plan's output and its canonical bytes, when it declares one. */
 export function endOk(
   state: WorldState,
   turn: Turn,
   instance: Instance,
-  result: { readonly schema: string; readonly valueCbor: Uint8Array } | undefined,
+  result: { readonly schema: string; readonly value: Value; readonly valueCbor: Uint8Array } | undefined,
 ): void {
   retire(state, turn, instance);
-  turn.append({
+  const endedSeq = turn.append({
     record_kind: 'plan_ended',
     plan_name: instance.name,
     plan_id: instance.id,
@@ -93,18 +96,20 @@ export function endOk(
     correlation: instance.correlation,
     cause: instance.cause,
   });
-  if (result === undefined) return;
-  turn.append({
-    record_kind: 'plan_result',
-    plan_name: instance.name,
-    plan_id: instance.id,
-    output_schema: result.schema,
-    value_cbor: result.valueCbor,
-  });
-  state.planResults.push(
-    { planName: instance.name, planId: instance.id, outputSchema: result.schema, valueCbor: result.valueCbor },
-    turn.undo,
-  );
+  if (result !== undefined) {
+    turn.append({
+      record_kind: 'plan_result',
+      plan_name: instance.name,
+      plan_id: instance.id,
+      output_schema: result.schema,
+      value_cbor: result.valueCbor,
+    });
+    state.planResults.push(
+      { planName: instance.name, planId: instance.id, outputSchema: result.schema, valueCbor: result.valueCbor },
+      turn.undo,
+    );
+  }
+  deliverOutcome(state, turn, instance, { status: 'ok', result: result?.value }, endedSeq);
 }
 
 /** The fence: waits and wakes are dropped, open emissions stay, nothing reaches the instance any more. */

@@ -1,11 +1,15 @@
 import {
+  boundName,
   type Catalog,
+  CORRELATION_ID,
   conform,
   type Expr,
   encodeValue,
   evaluate,
   evaluateSlot,
+  FANOUT_MAX,
   hash as hashValue,
+  isData,
   isStorable,
   type PlanDef,
   type Slot,
@@ -15,6 +19,7 @@ import {
   type Value,
 } from '@worldline/air';
 import { bytesEqual, hashText, parseHashText, pointer } from '@worldline/canon';
+import { type Child, ChildHandles, handleUuid, outcomesOf, planHandle, planWait } from './child.ts';
 import { InstanceEnv } from './env.ts';
 import { admit, admitsPlans, paramsTypeOf } from './gate.ts';
 import {
@@ -28,8 +33,8 @@ import {
   WAITING,
 } from './instance.ts';
 import { endOk, endWithFailure, type FailureDetail, type PlanFailureCode } from './plan-end.ts';
-import { boundName, type PlanProgram } from './program.ts';
-import { publish } from './publish.ts';
+import type { PlanProgram } from './program.ts';
+import { publish, startInstance } from './publish.ts';
 import { RESERVED_SCHEMAS } from './reserved.ts';
 import type { WorldState } from './state.ts';
 import type { Turn } from './turn.ts';
@@ -44,6 +49,7 @@ export function runInstance(state: WorldState, turn: Turn, instance: Instance): 
 const ENDED = Symbol('ended');
 
 type EmitStep = Extract<Step, { op: 'emit_effect' }>;
+type AwaitChildStep = Extract<Step, { op: 'await_plan' | 'await_plans_all' }>;
 
 class PlanRun {
   readonly #state: WorldState;
@@ -184,11 +190,13 @@ class PlanRun {
       case 'end':
         return this.#end(i, step);
       case 'spawn_plan':
+        return this.#spawnPlan(i, step);
       case 'await_plan':
+        return this.#awaitPlan(i, step);
       case 'spawn_for_each':
+        return this.#spawnForEach(i, step);
       case 'await_plans_all':
-        // Loading refuses plans with these steps (`unsupported`), so none can be running.
-        throw new Error(`step "${step.op}" reached the kernel`);
+        return this.#awaitPlansAll(i, step);
       default:
         return step satisfies never;
     }
@@ -318,8 +326,99 @@ class PlanRun {
     });
   }
 
+  // Children (§12)
+
+  #spawnPlan(i: number, step: Extract<Step, { op: 'spawn_plan' }>): void {
+    const input = this.#childInput(step.plan, this.#slot(i, 'input', step.input));
+    if (typeof input === 'string') this.#failAt(i, 'spawn_failed', 'input', input);
+    this.#complete(i, this.#spawn(step.id, step.plan, input));
+  }
+
+  /** All children or none: every input is checked before the first id is given. */
+  #spawnForEach(i: number, step: Extract<Step, { op: 'spawn_for_each' }>): void {
+    const evaluated = this.#slot(i, 'inputs', step.inputs);
+    if (evaluated.kind !== 'list') this.#failAt(i, 'spawn_failed', 'inputs', 'value.type_mismatch');
+    if (evaluated.items.length > Math.min(step.maxFanout ?? FANOUT_MAX, FANOUT_MAX)) {
+      return this.#fail('fanout_exceeded', { at: pointer(['steps', i, 'inputs']), step: step.id });
+    }
+    const inputs = evaluated.items.map((item, n) => {
+      const input = this.#childInput(step.plan, item);
+      if (typeof input !== 'string') return input;
+      return this.#fail('spawn_failed', { at: pointer(['steps', i, 'inputs', n]), reason: input, step: step.id });
+    });
+    this.#complete(i, { kind: 'list', items: inputs.map((input) => this.#spawn(step.id, step.plan, input)) });
+  }
+
+  /** The value as the child's input; the code of what is wrong when it is none. */
+  #childInput(plan: string, value: Value): Value | string {
+    const schema = this.#pinned.plans.get(plan)!.def.input;
+    const fitted = conform(value, ref(schema), this.#pinned.scope, schema);
+    if (!fitted.ok) return fitted.failure[0]!.code;
+    return isStorable(fitted.value) ? fitted.value : 'value_too_large';
+  }
+
+  /** Starts one child under this instance's own pin. @returns its handle. */
+  #spawn(stepId: string, plan: string, input: Value): Value {
+    const planId = startInstance(this.#state, this.#turn, {
+      plan,
+      catalog: this.#pinned,
+      parent: { planId: this.#instance.id, stepId },
+      cause: this.#instance.cause,
+      input,
+      correlation: this.#env.variable(CORRELATION_ID),
+    });
+    const child: Child = { planId, plan, stepId, uuid: handleUuid(planId) };
+    this.#instance.setChild(child, this.#turn.undo);
+    return planHandle(child);
+  }
+
+  #awaitPlan(i: number, step: Extract<Step, { op: 'await_plan' }>): void {
+    this.#awaitChildren(i, step, [this.#handle(i, step, step.for)]);
+  }
+
+  #awaitPlansAll(i: number, step: Extract<Step, { op: 'await_plans_all' }>): void {
+    const { handles } = step;
+    if (handles.form === 'list') {
+      return this.#awaitChildren(
+        i,
+        step,
+        handles.items.map((one) => this.#handle(i, step, one)),
+      );
+    }
+    const list = this.#handle(i, step, handles);
+    if (list.kind !== 'list') return this.#handleUnknown(i, step);
+    this.#awaitChildren(i, step, list.items);
+  }
+
+  /** What a handle reference yields; `@step:<spawn>.<handle_as>` is another way to write `@step:<spawn>` (§3). */
+  #handle(i: number, step: AwaitChildStep, expr: Expr): Value {
+    const value =
+      expr.form !== 'ref'
+        ? undefined
+        : expr.root === 'var'
+          ? this.#env.variable(expr.name!)
+          : this.#env.step(expr.name!);
+    return value ?? this.#handleUnknown(i, step);
+  }
+
+  #awaitChildren(i: number, step: AwaitChildStep, handles: readonly Value[]): void {
+    const known = new ChildHandles(this.#instance);
+    const planIds = handles.map((handle) => known.planIdOf(handle) ?? this.#handleUnknown(i, step));
+    const wait = planWait(this.#instance.children, planIds);
+    if (wait.open.size === 0) {
+      return this.#complete(i, outcomesOf(this.#instance, planIds, step.op === 'await_plans_all'));
+    }
+    this.#wait(i);
+    this.#instance.addPlanWait(i, wait, this.#turn.undo);
+  }
+
+  #handleUnknown(i: number, step: AwaitChildStep): never {
+    const member = step.op === 'await_plan' ? 'for' : 'handles';
+    return this.#fail('handle_unknown', { at: pointer(['steps', i, member]), step: step.id });
+  }
+
   #end(i: number, step: Extract<Step, { op: 'end' }>): void {
-    let result: { schema: string; valueCbor: Uint8Array } | undefined;
+    let result: { schema: string; value: Value; valueCbor: Uint8Array } | undefined;
     let value: Value = { kind: 'null' };
     if (step.result !== undefined) {
       const schema = this.#plan.output!;
@@ -327,7 +426,7 @@ class PlanRun {
       const fitted = conform(evaluated, ref(schema), this.#pinned.scope, schema);
       if (!fitted.ok) this.#failAt(i, 'result_invalid', 'result', fitted.failure[0]!.code);
       value = fitted.value;
-      result = { schema, valueCbor: encodeValue(value) };
+      result = { schema, value, valueCbor: encodeValue(value) };
     }
     this.#complete(i, value);
     endOk(this.#state, this.#turn, this.#instance, result);
@@ -428,25 +527,6 @@ class EmittedValue {
 
 function ref(name: string): Type {
   return { kind: 'ref', name };
-}
-
-/** Handles and receipts have no encoding (`expressions.md` §13.2), so no index can hold them; no event equals them. */
-function isData(value: Value): boolean {
-  switch (value.kind) {
-    case 'receipt':
-    case 'handle':
-      return false;
-    case 'list':
-      return value.items.every(isData);
-    case 'map':
-      return value.entries.every(([, item]) => isData(item));
-    case 'record':
-      return [...value.fields.values()].every(isData);
-    case 'variant':
-      return isData(value.value);
-    default:
-      return true;
-  }
 }
 
 /** The 32 bytes of an idempotency key (`values.md` §8); null when the value is none. */

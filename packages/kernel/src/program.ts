@@ -1,4 +1,4 @@
-import { type Expr, exprRefs, type PlanDef, type RefExpr, type Step } from '@worldline/air';
+import { boundName, type Expr, exprRefs, handleRefs, type PlanDef, type RefExpr } from '@worldline/air';
 
 /**
  * Tables derived from a plan definition once (`plans.md` §6.1): who waits for whom, which invariants need what.
@@ -66,8 +66,11 @@ function compile(plan: PlanDef): PlanProgram {
   const predecessors: Set<number>[] = plan.steps.map(() => new Set());
   const emitterOf = new Map<string, number>();
   const kinds = new Map<string, string>();
+  const spawns = new Map<string, number>();
   const binders = new Map<string, number[]>();
   plan.steps.forEach((step, i) => {
+    if (step.op === 'spawn_plan') spawns.set(step.handleAs, i);
+    if (step.op === 'spawn_for_each') spawns.set(step.handlesAs, i);
     if (step.op === 'emit_effect') {
       emitterOf.set(step.effectIdAs, i);
       if (!kinds.has(step.effectIdAs)) kinds.set(step.effectIdAs, step.kind);
@@ -84,6 +87,12 @@ function compile(plan: PlanDef): PlanProgram {
   const waits = new Map<number, WaitProgram>();
   plan.steps.forEach((step, i) => {
     if (step.op === 'await_receipt') predecessors[i]!.add(emitterOf.get(step.handle)!);
+    if (step.op === 'await_plan' || step.op === 'await_plans_all') {
+      for (const ref of step.op === 'await_plan' ? [step.for] : handleRefs(step.handles)) {
+        const spawn = spawnOf(ref, spawns, indexOf);
+        if (spawn !== undefined) predecessors[i]!.add(spawn);
+      }
+    }
     if (step.op === 'await_event') waits.set(i, compileWait(step.where, binders));
   });
   const successors: number[][] = plan.steps.map(() => []);
@@ -102,28 +111,14 @@ function compile(plan: PlanDef): PlanProgram {
   };
 }
 
-/** The variable a step binds, if any. */
-export function boundName(step: Step): string | undefined {
-  switch (step.op) {
-    case 'assign':
-    case 'await_receipt':
-    case 'await_event':
-    case 'await_plan':
-      return step.as;
-    case 'emit_effect':
-      return step.effectIdAs;
-    case 'spawn_plan':
-      return step.handleAs;
-    case 'spawn_for_each':
-      return step.handlesAs;
-    case 'await_plans_all':
-      return step.resultsAs;
-    case 'raise_event':
-    case 'end':
-      return undefined;
-    default:
-      return step satisfies never;
-  }
+/** The step that makes the handle of `@var:<handle>` or `@step:<spawn>`. */
+function spawnOf(
+  ref: Expr,
+  spawns: ReadonlyMap<string, number>,
+  indexOf: ReadonlyMap<string, number>,
+): number | undefined {
+  if (ref.form !== 'ref') return undefined;
+  return ref.root === 'var' ? spawns.get(ref.name!) : indexOf.get(ref.name!);
 }
 
 function compileInvariant(expr: Expr, indexOf: ReadonlyMap<string, number>): InvariantProgram {

@@ -1,5 +1,6 @@
 import {
   bytes as bytesValue,
+  type Catalog,
   conform,
   type Env,
   encodeValue,
@@ -13,7 +14,7 @@ import {
 import { bytesEqual, CborWriter, compareUtf8, encodedText, sha256 } from '@worldline/canon';
 import { InstanceEnv } from './env.ts';
 import { KernelFault } from './fault.ts';
-import { Instance } from './instance.ts';
+import { Instance, type ParentLink } from './instance.ts';
 import { endWithFailure } from './plan-end.ts';
 import type { DomainEvent } from './record.ts';
 import type { WorldState } from './state.ts';
@@ -155,7 +156,7 @@ function fire(state: WorldState, turn: Turn, trigger: Trigger, event: PublishedE
     plan: trigger.plan,
     cause: seq,
     input: input.ok ? input.value : undefined,
-    inputHashOfInvalid: sha256(event.valueCbor),
+    eventValueHash: input.ok ? undefined : sha256(event.valueCbor),
     correlation: correlation === 'absent' ? undefined : correlation,
     failure,
   });
@@ -187,10 +188,14 @@ function triggerCorrelation(trigger: Trigger, event: PublishedEvent, value: Valu
 
 export interface Start {
   readonly plan: string;
+  /** Where the plan is defined and what the instance pins: the active manifest, for a child that of its parent. */
+  readonly catalog?: Catalog | undefined;
+  readonly parent?: ParentLink | undefined;
   readonly cause: number;
   /** Conforms to the plan's input schema; absent when it does not, then `failure` says why. */
   readonly input: Value | undefined;
-  readonly inputHashOfInvalid: Uint8Array;
+  /** In place of the hash of an input that is absent. */
+  readonly eventValueHash?: Uint8Array | undefined;
   readonly correlation: Value | undefined;
   readonly bindLocals?: ReadonlyMap<string, Value> | undefined;
   /** The instance ends at once with `input_invalid` for this reason (`plans.md` §5). */
@@ -199,7 +204,8 @@ export interface Start {
 
 /** Appends `plan_started` and queues the instance. @returns its plan id. */
 export function startInstance(state: WorldState, turn: Turn, start: Start): number {
-  const { def, hash } = state.catalog.plans.get(start.plan)!;
+  const { manifestHash, plans } = start.catalog ?? state.catalog;
+  const { def, hash } = plans.get(start.plan)!;
   const id = state.nextPlanId;
   turn.undo.assign(state, 'nextPlanId', id + 1);
   const correlation = start.correlation === undefined ? undefined : encodeValue(start.correlation);
@@ -207,13 +213,15 @@ export function startInstance(state: WorldState, turn: Turn, start: Start): numb
     record_kind: 'plan_started',
     plan_name: def.name,
     plan_id: id,
-    manifest_hash: state.catalog.manifestHash,
-    input_hash: start.input === undefined ? start.inputHashOfInvalid : sha256(encodeValue(start.input)),
+    manifest_hash: manifestHash,
+    input_hash: start.input === undefined ? start.eventValueHash! : sha256(encodeValue(start.input)),
     correlation,
+    parent_instance_id: start.parent?.planId,
+    parent_step_id: start.parent?.stepId,
     cause: start.cause,
   });
   const instance = new Instance(
-    { id, name: def.name, planHash: hash, manifestHash: state.catalog.manifestHash, startedSeq, correlation },
+    { id, name: def.name, planHash: hash, manifestHash, startedSeq, correlation, parent: start.parent },
     start.input ?? { kind: 'null' },
     def,
   );

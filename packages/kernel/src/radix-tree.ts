@@ -17,6 +17,8 @@ export interface KeyProfile<K> {
   /** Values of one digit. */
   readonly fanOut: number;
   readonly digitCount: number;
+  /** Levels of branches, counted from the top, that `release` leaves in memory: the way to every entry begins with them. */
+  readonly keptLevels: number;
   digit(key: K, position: number): number;
   compare(a: K, b: K): number;
   /** First position at which the keys differ; they are not equal. */
@@ -128,14 +130,14 @@ export class RadixTree<K, V> {
   }
 
   /**
-   * Forgets what is below the top and has not changed since `root`; it is read again when it is needed.
+   * Forgets what is below the uppermost branches and has not changed since `root`; it is read again when it is needed.
    *
    * @param get - gives every node that was put.
    */
   release(get: GetNode, decodeLeaf: (value: CborValue, key: K) => V): void {
     this.#get = get;
     this.#decodeLeaf = decodeLeaf;
-    if (this.#root.kind === 'branch') releaseBelow(this.#root);
+    if (this.#root.kind === 'branch') releaseBelow(this.#root, this.#profile.keptLevels);
   }
 
   *#entriesOf(node: Loaded<K, V>): Generator<[K, V], void, undefined> {
@@ -379,13 +381,16 @@ export class RadixTree<K, V> {
   }
 }
 
-function releaseBelow<K, V>(branch: Branch<K, V>): void {
+/** @param keptLevels - of branches, this one included. */
+function releaseBelow<K, V>(branch: Branch<K, V>, keptLevels: number): void {
   const { children } = branch;
   for (let digit = 0; digit < children.length; digit++) {
     const child = children[digit];
     if (child === undefined || child.kind === 'stored') continue;
-    if (child.hash !== undefined) children[digit] = { kind: 'stored', hash: child.hash, count: countOf(child) };
-    else if (child.kind === 'branch') releaseBelow(child);
+    const isKept = child.kind === 'branch' && keptLevels > 1;
+    if (child.hash !== undefined && !isKept)
+      children[digit] = { kind: 'stored', hash: child.hash, count: countOf(child) };
+    else if (child.kind === 'branch') releaseBelow(child, keptLevels - 1);
   }
 }
 

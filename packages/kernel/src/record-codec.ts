@@ -1,7 +1,7 @@
 import { type CborValue, decodeCanonical, type Failure, fail, ok, type Result, utf8 } from '@worldline/canon';
 import { isEffectError } from './effect-error.ts';
 import type { JournalRecord, RecordKind } from './record.ts';
-import { readReceipt } from './record-reader.ts';
+import { readInPlace } from './record-reader.ts';
 import { isBytes, isCount, isHash32, isMap, isText, isTextMap, isU64, type TextMap } from './wire.ts';
 
 /**
@@ -184,8 +184,8 @@ const SHAPES: { readonly [Kind in RecordKind]: Shape } = {
  *   wrongly typed member.
  */
 export function decodeRecord(bytes: Uint8Array): Result<JournalRecord> {
-  const receipt = readReceipt(bytes);
-  return receipt === undefined ? decodeAnyRecord(bytes) : ok(receipt);
+  const record = readInPlace(bytes);
+  return record === undefined ? decodeAnyRecord(bytes) : ok(record);
 }
 
 /** As `decodeRecord`, by way of data for every kind. */

@@ -65,7 +65,12 @@ const idArb = fc.oneof(
 const idStepArb = fc.oneof(
   fc.record({ op: fc.constant('set' as const), id: idArb, count: fc.nat({ max: 400 }), value: fc.nat({ max: 99 }) }),
   fc.record({ op: fc.constant('delete' as const), id: idArb, count: fc.nat({ max: 400 }), value: fc.constant(0) }),
-  fc.record({ op: fc.constant('root' as const), id: fc.constant(0), count: fc.constant(0), value: fc.constant(0) }),
+  fc.record({
+    op: fc.constantFrom('root' as const, 'release' as const),
+    id: fc.constant(0),
+    count: fc.constant(0),
+    value: fc.constant(0),
+  }),
 );
 
 const idsOf = ({ id, count }: { id: number; count: number }): number[] =>
@@ -99,11 +104,13 @@ describe('IdIndex (journal.md §6.1 "Id index")', () => {
   test('root, size, entries and answers depend on the content only, whatever the history', () => {
     fc.assert(
       fc.property(fc.array(idStepArb, { maxLength: 14 }), (steps) => {
+        const store = new NodeStore();
         const index = idIndex();
         const model = new Map<number, CborValue>();
         for (const step of steps) {
-          if (step.op === 'root') index.root(sha256);
-          for (const id of step.op === 'root' ? [] : idsOf(step)) {
+          if (step.op === 'root') index.root(store.put);
+          if (step.op === 'release') index.release(store.get, same);
+          for (const id of step.op === 'root' || step.op === 'release' ? [] : idsOf(step)) {
             if (step.op === 'set') {
               expect(index.set(id, step.value)).toBe(model.get(id));
               model.set(id, step.value);
@@ -115,7 +122,7 @@ describe('IdIndex (journal.md §6.1 "Id index")', () => {
         }
         expect(index.size).toBe(model.size);
         expect([...index.entries()]).toEqual([...model].sort(([a], [b]) => a - b));
-        expect(toHex(index.root(sha256))).toBe(idRoot(model));
+        expect(toHex(index.root(store.put))).toBe(idRoot(model));
         for (const { id } of steps) expect(index.get(id)).toBe(model.get(id));
       }),
       { numRuns: 60 },
@@ -214,6 +221,50 @@ describe('IdIndex (journal.md §6.1 "Id index")', () => {
   });
 });
 
+describe('what was released is read again when it is needed (kernel.md §2, D7)', () => {
+  test('of many ids one leaf, and nothing on the way to it', () => {
+    const store = new NodeStore();
+    const index = idIndex();
+    for (let id = 0; id < 20_000; id++) index.set(id, id);
+    index.root(store.put);
+    index.release(store.get, same);
+    expect(index.get(12_345)).toBe(12_345);
+    expect(store.gets).toBe(1);
+    index.get(12_346);
+    expect(store.gets).toBe(1);
+    index.get(1);
+    expect(store.gets).toBe(2);
+  });
+
+  test('of many hashes one leaf; below the second branch the branches too', () => {
+    const store = new NodeStore();
+    const index = hashIndex();
+    const keys = Array.from({ length: 20_000 }, (_, n) => sha256(utf8(`key ${n}`)));
+    // These agree in their first two bytes, so that there is a third branch above them.
+    for (const key of keys.slice(0, 200)) key.fill(0xaa, 0, 2);
+    for (const [n, key] of keys.entries()) index.set(key, n);
+    index.root(store.put);
+    index.release(store.get, same);
+    expect(index.get(keys[12_345]!)).toBe(12_345);
+    expect(store.gets).toBe(1);
+    expect(index.get(keys[7]!)).toBe(7);
+    expect(store.gets).toBe(3);
+  });
+
+  test('what changed since the nodes were put stays', () => {
+    const store = new NodeStore();
+    const index = idIndex();
+    for (let id = 0; id < 2_000; id++) index.set(id, id);
+    index.root(store.put);
+    index.set(1_234, 'changed');
+    index.release(store.get, same);
+    expect(index.get(1_234)).toBe('changed');
+    expect(store.gets).toBe(0);
+    const model = new Map<number, CborValue>(Array.from({ length: 2_000 }, (_, id) => [id, id]));
+    expect(toHex(index.root(store.put))).toBe(idRoot(model.set(1_234, 'changed')));
+  });
+});
+
 describe('HashIndex (kernel.md §7.5)', () => {
   const hashArb = fc.nat({ max: 400 }).map((n) => sha256(utf8(`key ${n}`)));
   /** Keys that agree in their first bytes, so that branches go deep. */
@@ -223,7 +274,11 @@ describe('HashIndex (kernel.md §7.5)', () => {
     return key;
   });
   const stepsArb = fc.array(
-    fc.tuple(fc.oneof(hashArb, closeArb), fc.constantFrom('set', 'set', 'set', 'delete'), fc.nat({ max: 9 })),
+    fc.tuple(
+      fc.oneof(hashArb, closeArb),
+      fc.constantFrom('set', 'set', 'set', 'delete', 'release'),
+      fc.nat({ max: 9 }),
+    ),
     {
       maxLength: 900,
       size: 'max',
@@ -243,7 +298,11 @@ describe('HashIndex (kernel.md §7.5)', () => {
         for (const [i, [key, op, value]] of steps.entries()) {
           if (i === stop) index = loadHashes(index.root(store.put), store);
           const before = model.get(toHex(key));
-          if (op === 'set') {
+          if (op === 'release') {
+            // Now and then: a root costs as much as many steps.
+            if (i % 16 === 0) index.root(store.put);
+            index.release(store.get, same);
+          } else if (op === 'set') {
             expect(index.set(key, value)).toEqual(before);
             model.set(toHex(key), value);
           } else {
