@@ -2,8 +2,8 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Failure, FailureError } from '@worldline/canon';
-import { APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION, TABLES } from './schema.ts';
-import { damageFailure, isDamage, isOutage, SQLITE, Sql, sqliteCode } from './sql.ts';
+import { APPLICATION_ID, DECLARATIONS, declaration, MIGRATIONS, SCHEMA_VERSION, TABLES } from './schema.ts';
+import { damageFailure, isDamage, isOutage, SQLITE, Sql, StoreDamage, sqliteCode, text } from './sql.ts';
 import { findWalDamage } from './wal-check.ts';
 
 /** Milliseconds to wait for another process that holds the write lock. */
@@ -28,6 +28,7 @@ export function openForWriting(dir: string): Sql {
     try {
       const found = checkOwner(sql, path);
       if (found !== 'ours') prepare(sql, path, found);
+      checkDeclarations(sql);
       sql.db.exec(
         'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON',
       );
@@ -71,6 +72,7 @@ export function openForReading(dir: string, isChecked = false): Sql {
           hint: 'Open it for writing once: that brings it to this format.',
         });
       }
+      checkDeclarations(sql);
       return sql;
     } catch (error) {
       sql.db.close();
@@ -131,6 +133,21 @@ function ownerOf(sql: Sql, path: string): Owner {
   const tables = Number(sql.db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n);
   if (application === 0 && version === 0 && tables === 0) return 'empty';
   throw foreign(path);
+}
+
+/**
+ * SQLite takes any text that still parses for the declaration of a table, so a damaged one would show later, as a column
+ * that is not there or an index that leaves rows out.
+ *
+ * @throws StoreDamage
+ */
+function checkDeclarations(sql: Sql): void {
+  const found = new Set(
+    sql.all('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL').map((row) => declaration(text(row.sql))),
+  );
+  const missing = [...DECLARATIONS].filter((one) => !found.has(one));
+  if (missing.length > 0)
+    throw new StoreDamage(`what the file says of its tables is not what was written: ${missing.join(' ')} is missing`);
 }
 
 /** Makes the tables, or brings those of an older format to this one, in one durable step. */

@@ -171,6 +171,18 @@ CREATE TABLE snapshots (
 ${SEGMENTS_2}
 `;
 
+/** What a file of this format says of its tables and indexes. One that an older format began has other white space. */
+export const DECLARATIONS: ReadonlySet<string> = new Set(
+  TABLES.split(';')
+    .map(declaration)
+    .filter((text) => text !== ''),
+);
+
+/** A statement as it is compared: without white space. */
+export function declaration(sql: string): string {
+  return sql.replace(/\s+/g, '');
+}
+
 /** From each older format to the next one, in order. Every statement runs in the transaction that raises the version. */
 export const MIGRATIONS: Readonly<Record<number, string>> = {
   1: [
