@@ -1,5 +1,5 @@
 import { utf8 } from '@worldline/canon';
-import type { AdapterCtx, EffectAdapter, EffectOutcome, EffectRequest } from '@worldline/ports';
+import type { AdapterEnv, EffectAdapter, EffectOutcome, EffectRequest } from '@worldline/ports';
 
 /**
  * Effect `approval.request` (`host.md` §5.6). A pending approval is the pending emission itself: it is listed from
@@ -8,20 +8,33 @@ import type { AdapterCtx, EffectAdapter, EffectOutcome, EffectRequest } from '@w
 export interface ApprovalAdapterOptions {
   /** `approvals.max_pending`, default 10 000. */
   readonly maxPending?: number | undefined;
-  /** Told once per request and process, before it can be decided; trouble in it is its own. */
-  readonly onRequested?: ((request: EffectRequest, ctx: AdapterCtx) => void) | undefined;
+  /** Told of every request once per process, before it can be decided. */
+  readonly notifier?: ApprovalNotifier | undefined;
+}
+
+/** Who tells people. Nothing it does reaches an effect. */
+export interface ApprovalNotifier {
+  start(env: AdapterEnv): Promise<void>;
+  /** It is pending: asked now, or found at the start. */
+  requested(intentHash: string): void;
+  /** It is decided, or withdrawn. */
+  over(intentHash: string): void;
+  stop(): Promise<void>;
 }
 
 const MAX_SUBJECT_BYTES = 512;
 
 export function approvalAdapter(options: ApprovalAdapterOptions = {}): EffectAdapter {
-  const maxPending = options.maxPending ?? 10_000;
+  const { maxPending = 10_000, notifier } = options;
   const pending = new Set<string>();
   return {
     id: 'host.approval',
     kinds: ['approval.request'],
     classify: () => 'deferred',
-    async register(request: EffectRequest, ctx: AdapterCtx): Promise<EffectOutcome | undefined> {
+    async start(env: AdapterEnv): Promise<void> {
+      await notifier?.start(env);
+    },
+    async register(request: EffectRequest): Promise<EffectOutcome | undefined> {
       const { subject } = request.params as { readonly subject: string };
       const size = utf8(subject).length;
       if (size > MAX_SUBJECT_BYTES) {
@@ -35,11 +48,15 @@ export function approvalAdapter(options: ApprovalAdapterOptions = {}): EffectAda
         return refused('approval.too_many', `${pending.size} approvals are pending, at most ${maxPending} are allowed`);
       }
       pending.add(request.intentHash);
-      options.onRequested?.(request, ctx);
+      notifier?.requested(request.intentHash);
       return undefined;
     },
     async cancel(intentHash: string): Promise<void> {
       pending.delete(intentHash);
+      notifier?.over(intentHash);
+    },
+    async stop(): Promise<void> {
+      await notifier?.stop();
     },
   };
 }

@@ -60,6 +60,7 @@ export function context(
     blobs: new MemoryBlobs(),
     http,
     recheckCap: options.recheck ?? (() => ({ ok: true })),
+    typeHash: () => undefined,
     complete: async () => {},
   };
 }
