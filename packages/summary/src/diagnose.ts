@@ -1,4 +1,10 @@
 import { hashText } from '@worldline/canon';
+import type { LiveState } from './live-wait.ts';
+import type { Reason, Scene } from './reason.ts';
+import { doneReasons } from './reason-done.ts';
+import { failedReasons } from './reason-failed.ts';
+import { httpRefusals } from './reason-http.ts';
+import { reducerReasons, waitingReasons } from './reason-waiting.ts';
 import type { TerminalState, Trace, TraceEntry } from './trace.ts';
 
 /** Why a lineage stands where it stands, and what to do about it (`host.md` §10.2). */
@@ -23,7 +29,8 @@ export interface Diagnosis {
   readonly terminalState: TerminalState;
   readonly cause: Cause;
   readonly hint: string;
-  readonly eventHash: string;
+  /** Absent for the trace of a run. */
+  readonly eventHash?: string | undefined;
   /** Of the effect that failed or is waited for. */
   readonly intentHash?: string | undefined;
   readonly waits: {
@@ -35,7 +42,17 @@ export interface Diagnosis {
   };
   /** Seqs of the records that show it. */
   readonly evidence: readonly number[];
+  /** The true cause, as far as records and state tell it. */
+  readonly reason: Reason;
+  /** Of the same lineage, after the first; at most `MORE_MAX`. */
+  readonly moreReasons: readonly Reason[];
+  /** How many there are in all. */
+  readonly reasonsTotal: number;
 }
+
+export type DiagnoseOptions = Pick<Scene, 'watch' | 'host' | 'object'>;
+
+const MORE_MAX = 9;
 
 /** In the order of §10.2: the first that some failure shows is the cause. */
 const CAUSES: readonly (readonly [Cause, (entry: TraceEntry) => boolean])[] = [
@@ -53,16 +70,18 @@ const CAUSES: readonly (readonly [Cause, (entry: TraceEntry) => boolean])[] = [
   ['plan_error', () => true],
 ];
 
-export function diagnose(trace: Trace): Diagnosis {
+/** @param live - state at the head that the trace was read to. */
+export function diagnose(trace: Trace, live: LiveState, options: DiagnoseOptions = {}): Diagnosis {
   const { liveWait, terminalState } = trace;
   const [cause, shown] = causeOf(trace);
-  const intent = intentOf(trace, cause, shown);
+  const reasons = reasonsOf({ ...options, trace, live }, shown);
+  const reason = reasons[0]!;
   return {
     terminalState,
     cause,
-    hint: hintOf(trace, cause, shown, intent),
-    eventHash: hashText(trace.root.event.event_hash),
-    intentHash: intent,
+    hint: reason.hint,
+    eventHash: trace.root.event === undefined ? undefined : hashText(trace.root.event.event_hash),
+    intentHash: reason.intentHash === undefined ? undefined : hashText(reason.intentHash),
     waits: {
       plan_receipts: liveWait.planReceipts.length,
       plan_events: liveWait.planEvents.length,
@@ -70,8 +89,56 @@ export function diagnose(trace: Trace): Diagnosis {
       queued_effects: liveWait.queued.length,
       timers: liveWait.timers.length,
     },
-    evidence: evidenceOf(trace, shown),
+    evidence: shown.length > 0 ? shown.map((entry) => entry.seq) : reason.evidence,
+    reason,
+    moreReasons: reasons.slice(1, 1 + MORE_MAX),
+    reasonsTotal: reasons.length,
   };
+}
+
+/** At least one. */
+function reasonsOf(scene: Scene, shown: readonly TraceEntry[]): readonly Reason[] {
+  const { trace } = scene;
+  // What failed may not be all that failed, and what did not fail may still wait for something.
+  const found =
+    trace.terminalState === 'failed'
+      ? eachKindFirst([
+          ...failedReasons(scene, shown),
+          ...httpRefusals(scene),
+          ...waitingReasons(scene),
+          ...reducerReasons(scene),
+        ])
+      : openReasons(scene);
+  return found.length > 0 ? found : doneReasons(scene);
+}
+
+/** Of a fan-out whose children all failed in one way, the other trouble must not be what is left out. */
+function eachKindFirst(reasons: readonly Reason[]): readonly Reason[] {
+  const seen = new Set<string>();
+  const isFirst = reasons.map(({ code }) => !seen.has(code) && seen.add(code) !== undefined);
+  return [...reasons.filter((_, i) => isFirst[i]), ...reasons.filter((_, i) => !isFirst[i])];
+}
+
+function openReasons(scene: Scene): readonly Reason[] {
+  const { trace } = scene;
+  switch (trace.terminalState) {
+    case 'unknown':
+      return [
+        {
+          code: 'window_too_small',
+          text: `the trace was cut after ${trace.entries.length} records, so what became of the rest is not known`,
+          hint: `more follows than was looked at; give a --window-limit above ${trace.entries.length}`,
+          runs: [],
+          facts: { entries: trace.entries.length, to_seq: trace.toSeq },
+          evidence: [trace.entries.at(-1)!.seq],
+        },
+      ];
+    case 'waiting_receipt':
+    case 'waiting_event':
+      return [...waitingReasons(scene), ...reducerReasons(scene), ...httpRefusals(scene)];
+    default:
+      return doneReasons(scene);
+  }
 }
 
 function causeOf(trace: Trace): readonly [Cause, readonly TraceEntry[]] {
@@ -95,73 +162,6 @@ function causeOf(trace: Trace): readonly [Cause, readonly TraceEntry[]] {
       return [terminalState, []];
     default:
       return terminalState satisfies never;
-  }
-}
-
-/** The records that show the cause: failures; else what waits; else the last that happened. */
-function evidenceOf(trace: Trace, shown: readonly TraceEntry[]): readonly number[] {
-  if (shown.length > 0) return shown.map((entry) => entry.seq);
-  const waiting = new Set(trace.liveWait.planReceipts.map(({ intentHash }) => hashText(intentHash)));
-  const intents = trace.entries.filter(
-    ({ record }) => record.record_kind === 'effect_intent' && waiting.has(hashText(record.intent_hash)),
-  );
-  if (intents.length > 0) return intents.map((entry) => entry.seq);
-  const last = trace.entries.at(-1);
-  return last === undefined ? [] : [last.seq];
-}
-
-function intentOf(trace: Trace, cause: Cause, shown: readonly TraceEntry[]): string | undefined {
-  for (const { record } of shown) if ('intent_hash' in record) return hashText(record.intent_hash);
-  const { planReceipts, reducerReceipts } = trace.liveWait;
-  const waited =
-    cause === 'waiting_approval'
-      ? planReceipts.find(({ kind }) => kind === 'approval.request')
-      : cause === 'waiting_receipt'
-        ? (planReceipts[0] ?? reducerReceipts[0])
-        : undefined;
-  return waited === undefined ? undefined : hashText(waited.intentHash);
-}
-
-function hintOf(trace: Trace, cause: Cause, shown: readonly TraceEntry[], intent: string | undefined): string {
-  const short = intent?.slice(0, 19) ?? '';
-  const code = shown.map((entry) => receiptCode(entry) ?? endCode(entry)).find((text) => text !== undefined);
-  switch (cause) {
-    case 'policy_denied':
-      return 'the policy refused the effect; change its rules, or what the plan asks for';
-    case 'capability_denied':
-      return 'no grant allows the effect; see its params with "worldline journal tail --kinds cap_decision", and the grants in the manifest';
-    case 'secret_unavailable':
-      return `a secret could not be used (${code}); "worldline doctor" names those without a value`;
-    case 'delivery_unknown':
-      return `the call was begun before a restart and may have happened; ask the other side, then go on from "worldline effects get ${short}"`;
-    case 'adapter_missing':
-      return 'no adapter performs this effect kind; add one to "adapters" of worldline.host.json';
-    case 'adapter_timeout':
-      return `the effect took longer than its time limit; "worldline effects get ${short}" shows what was asked`;
-    case 'adapter_error':
-      return `the effect failed (${code}); "worldline effects get ${short}" shows what was asked and answered`;
-    case 'invariant_violation':
-      return 'an invariant of the plan did not hold; its step is in the record that ended it';
-    case 'plan_error':
-      return `the plan ended with ${code ?? 'an error'}; "worldline plans get <id>" shows step and message`;
-    case 'waiting_approval':
-      return `somebody has to decide: "worldline approvals decide ${short} approve" or "… deny"`;
-    case 'waiting_receipt': {
-      const kinds = [...trace.liveWait.planReceipts, ...trace.liveWait.reducerReceipts].map(({ kind }) => kind);
-      if (kinds.length > 0 && kinds.every((kind) => kind.startsWith('timer.')))
-        return 'a timer is running; it fires at its time while the world runs';
-      return `an effect has no answer yet; "worldline effects get ${short}" shows it, "worldline status" whether the world runs`;
-    }
-    case 'waiting_event': {
-      const schemas = [...new Set(trace.liveWait.planEvents.map(({ schema }) => schema))];
-      return `it goes on when ${schemas.join(' or ')} arrives that its plan waits for`;
-    }
-    case 'completed':
-      return 'nothing to do';
-    case 'unknown':
-      return `more follows than was looked at; give a --window-limit above ${trace.entries.length}`;
-    default:
-      return cause satisfies never;
   }
 }
 

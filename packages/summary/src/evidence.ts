@@ -25,10 +25,15 @@ export function holdsTimedOut(value: Uint8Array): boolean {
 
 /** Does the intent arm a deadline: a timer whose `key` starts with `deadline:` (§3)? */
 export function armsDeadline(intent: EffectIntent): boolean {
-  if (intent.kind !== 'timer.set' && intent.kind !== 'timer.after') return false;
+  return timerKey(intent)?.startsWith(DEADLINE_KEY) === true;
+}
+
+/** `key` of a timer that has one: which timer it is, never data. */
+export function timerKey(intent: EffectIntent): string | undefined {
+  if (intent.kind !== 'timer.set' && intent.kind !== 'timer.after') return undefined;
   const params = contentOf(intent.params_cbor);
   const key = isDataObject(params) ? params['key'] : undefined;
-  return typeof key === 'string' && key.startsWith(DEADLINE_KEY);
+  return typeof key === 'string' ? key : undefined;
 }
 
 /** A fork and a withdrawn approval report no failure of an adapter. */
@@ -38,6 +43,12 @@ export function adapterSignal(receipt: EffectReceipt): AdapterSignal | undefined
   const code = receipt.error?.code;
   if (code === 'delivery.unknown') return 'delivery_unknown';
   return receipt.adapter_id === 'kernel.fork' || code === 'approval.withdrawn' ? undefined : 'adapter_error';
+}
+
+/** Members of a record value; none of anything else. */
+export function membersOf(bytes: Uint8Array): DataObject {
+  const content = contentOf(bytes);
+  return isDataObject(content) ? content : {};
 }
 
 function contentOf(bytes: Uint8Array): CborValue | undefined {

@@ -8,7 +8,10 @@ import type {
   PlanStarted,
   PolicyDecision,
 } from '@worldline/kernel';
+import { correlationsOf } from './correlation.ts';
 import { adapterSignal, armsDeadline, holdsTimedOut, isTimedOut } from './evidence.ts';
+import { type CorrelationFilter, FlowLog } from './flow-log.ts';
+import { instanceRow, isCarriedIn, type OpenEmission, type Run, tookDeadline } from './run.ts';
 import type { InstanceSummary, Summary, SummaryOptions } from './summary.ts';
 import { countersOf, increment, ReceiptTally, sortedByKey, Tally, type Verdicts } from './tally.ts';
 
@@ -28,38 +31,10 @@ export interface SummaryBatch {
   readonly records: readonly JournalRecord[];
 }
 
-interface Run {
-  readonly planId: number;
-  readonly planName: string;
-  readonly root: boolean;
-  readonly tally: Tally;
-  readonly startedNs?: bigint | undefined;
-  readonly parentPlanId?: number | undefined;
-  startedSeq?: number | undefined;
-  correlation?: Uint8Array | undefined;
-  status: InstanceSummary['status'];
-  endedSeq?: number;
-  errorCode?: string | undefined;
-  durationNs?: bigint;
-  intents: number;
-  timeoutPath: boolean;
-}
-
-interface OpenIntent {
-  /** Undefined: a reducer's. */
-  readonly run: Run | undefined;
-  readonly kind: string;
-  readonly sentNs: bigint;
-  readonly deadline: boolean;
-}
-
-/** What one receipt will settle: the leader's intent, unless it lies before the range, and those coalesced into it. */
-interface OpenEmission {
-  readonly intentHash: Uint8Array;
-  readonly intents: OpenIntent[];
-}
-
 type Decision = CapDecision | PolicyDecision;
+
+/** A damaged journal says the same a million times. */
+const BROKEN_RECORDS_MAX = 100;
 
 /** Ends that a decision directly before them explains (§2). */
 const DENIALS: ReadonlySet<string | undefined> = new Set(['cap_denied', 'policy_denied', 'secret_denied']);
@@ -95,6 +70,7 @@ export class SummaryFold {
   readonly #faults = new Map<string, number>();
   readonly #instances: Run[] = [];
   readonly #inconsistencies: Failure[] = [];
+  #brokenRecords = 0;
   #orphaned = 0;
   #carriedIn = 0;
   #expectedSeq: number | undefined;
@@ -105,8 +81,12 @@ export class SummaryFold {
   /** Its `plan_result` may follow. */
   #justEnded: Run | undefined;
 
+  readonly #log: FlowLog | undefined;
+
   constructor(options: SummaryOptions = {}) {
     this.#options = options;
+    const { correlations = false } = options;
+    if (correlations !== false) this.#log = new FlowLog(correlations === true ? undefined : correlations);
   }
 
   /** @throws RangeError as `summarize`. */
@@ -123,6 +103,7 @@ export class SummaryFold {
     this.#from ??= batch.firstSeq;
     this.#to = last;
     this.#lastRecordNs = this.#nowNs;
+    this.#log?.begin(batch.firstSeq);
 
     let decisions: Decision[] = [];
     batch.records.forEach((record, index) => {
@@ -148,6 +129,7 @@ export class SummaryFold {
       .sort(([a], [b]) => compareUtf8(a, b));
     const cells = [...this.#plans.values()];
     const outside = this.#outside;
+    const flows = this.#log && { label, runs: this.#log.runs, messages: [...this.#log.messages] };
     return {
       v: 1,
       label,
@@ -172,31 +154,33 @@ export class SummaryFold {
       receipts_orphaned: this.#orphaned,
       ingress_rejected: sortedByKey(this.#rejected),
       reducer_faults: sortedByKey(this.#faults),
+      correlations: flows && correlationsOf(flows, [flows], this.#wanted),
+      flows,
       instances: instances === true ? this.#instanceRows(plan) : undefined,
       planFilter: plan,
-      inconsistencies: [...this.#inconsistencies],
+      inconsistencies: this.#inconsistenciesSoFar(),
     };
+  }
+
+  get #wanted(): CorrelationFilter | undefined {
+    const { correlations } = this.#options;
+    return typeof correlations === 'function' ? correlations : undefined;
+  }
+
+  #inconsistenciesSoFar(): readonly Failure[] {
+    const more = this.#brokenRecords - this.#inconsistencies.length;
+    if (more === 0) return [...this.#inconsistencies];
+    return [
+      ...this.#inconsistencies,
+      { code: 'summary.inconsistent', path: ['journal'], message: `and ${more} more records like these` },
+    ];
   }
 
   #instanceRows(plan: string | undefined): readonly InstanceSummary[] {
     return this.#instances
       .filter((run) => plan === undefined || run.planName === plan)
       .sort((a, b) => a.planId - b.planId)
-      .map((run) => ({
-        plan_id: run.planId,
-        plan_name: run.planName,
-        parent_plan_id: run.parentPlanId,
-        correlation: run.correlation,
-        started_seq: run.startedSeq,
-        ended_seq: run.endedSeq,
-        status: run.status,
-        error_code: run.errorCode,
-        duration_ns: run.durationNs,
-        live_age_ns:
-          run.status === 'live' && run.startedNs !== undefined ? this.#lastRecordNs - run.startedNs : undefined,
-        intents: run.intents,
-        timeout_path: run.timeoutPath,
-      }));
+      .map((run) => instanceRow(run, this.#lastRecordNs));
   }
 
   #fold(seq: number, record: JournalRecord): void {
@@ -216,14 +200,15 @@ export class SummaryFold {
         this.#intent(seq, record);
         return;
       case 'effect_receipt':
-        this.#receipt(record);
+        this.#receipt(seq, record);
         return;
       case 'domain_event':
         if (record.origin === 'plan' && record.plan_id !== undefined) {
           const run = this.#runOf(record.plan_id, record.origin_name ?? '');
           run.tally.raised += 1;
           if (holdsTimedOut(record.value)) tookDeadline(run);
-        }
+          this.#log?.event(seq, record, isCarriedIn(run));
+        } else this.#log?.event(seq, record);
         return;
       case 'ingress_rejected':
         increment(this.#rejected, record.code);
@@ -286,6 +271,7 @@ export class SummaryFold {
     });
     run.tally.runs.started += 1;
     if (!root) run.tally.runs.started_as_child += 1;
+    this.#log?.started(seq, record);
   }
 
   /** An open run; one that is not known was started before the range and is carried in. */
@@ -328,6 +314,7 @@ export class SummaryFold {
     const { tally } = run;
     this.#runs.delete(record.plan_id);
     this.#justEnded = run;
+    this.#log?.ended(seq, record, isCarriedIn(run));
     run.status = record.status;
     run.endedSeq = seq;
     run.startedSeq ??= record.started_seq;
@@ -350,7 +337,8 @@ export class SummaryFold {
   #intent(seq: number, record: EffectIntent): void {
     const run = this.#ownerOf(record);
     const deadline = run !== undefined && armsDeadline(record);
-    this.#emissionOf(seq, record).intents.push({ run, kind: record.kind, sentNs: this.#nowNs, deadline });
+    const effect = run && this.#log?.intent(seq, record, isCarriedIn(run));
+    this.#emissionOf(seq, record).intents.push({ run, kind: record.kind, sentNs: this.#nowNs, deadline, effect });
     if (run === undefined) {
       this.#outside.intents += 1;
       return;
@@ -385,10 +373,12 @@ export class SummaryFold {
   }
 
   #broken(seq: number, message: string): void {
+    this.#brokenRecords += 1;
+    if (this.#brokenRecords > BROKEN_RECORDS_MAX) return;
     this.#inconsistencies.push({ code: 'summary.inconsistent', path: ['journal', seq], message });
   }
 
-  #receipt(record: EffectReceipt): void {
+  #receipt(seq: number, record: EffectReceipt): void {
     const emission = this.#emissions.get(record.emission_seq);
     if (emission === undefined) {
       this.#orphaned += 1;
@@ -397,12 +387,13 @@ export class SummaryFold {
     this.#emissions.delete(record.emission_seq);
     const signal = adapterSignal(record);
     const runs: Run[] = [];
-    for (const { run, kind, sentNs, deadline } of emission.intents) {
+    for (const { run, kind, sentNs, deadline, effect } of emission.intents) {
       if (run === undefined) continue;
       runs.push(run);
       const { tally } = run;
       const late = run.status !== 'live';
       tally.effects.open -= 1;
+      if (effect !== undefined) this.#log?.receipt(seq, record, effect, late);
       tally.received.add(kind, record.status, signal, late);
       tally.kind(kind).waits.add(this.#nowNs - sentNs);
       if (deadline) {
@@ -427,11 +418,4 @@ export class SummaryFold {
 function count(decision: Decision, into: { readonly policy: Verdicts; readonly cap: Verdicts }): void {
   const verdicts = decision.record_kind === 'cap_decision' ? into.cap : into.policy;
   verdicts[decision.decision] += 1;
-}
-
-/** A run counts at most once (§3.1). */
-function tookDeadline(run: Run): void {
-  if (run.timeoutPath) return;
-  run.timeoutPath = true;
-  run.tally.signals.timeout_path += 1;
 }

@@ -1,4 +1,5 @@
 import { type CborValue, decode, toBase64 } from '@worldline/canon';
+import type { Correlation, Place } from './correlation.ts';
 import type { Distribution, InstanceSummary, RunCounters, Summary } from './summary.ts';
 
 /** The JSON shape of `summaries.md` §6: keys in order, large integers as decimal strings, absent members left out. */
@@ -35,6 +36,7 @@ export function summaryToJson(summary: Summary): SummaryJson {
     ['receipts_orphaned', summary.receipts_orphaned],
     ['ingress_rejected', object([...summary.ingress_rejected])],
     ['reducer_faults', object([...summary.reducer_faults])],
+    ['correlations', summary.correlations?.map(entryToJson)],
     ['instances', summary.instances?.map(instanceToJson)],
   ]);
 }
@@ -103,6 +105,31 @@ function instanceToJson(instance: InstanceSummary): SummaryJson {
     ['live_age_ns', age === undefined ? undefined : integerToJson(age)],
     ['intents', instance.intents],
     ['timeout_path', instance.timeout_path],
+  ]);
+}
+
+function entryToJson({ correlation, runs, events, effects, links }: Correlation): SummaryJson {
+  const rows = (list: readonly object[]): SummaryJson => list.map((row) => object(Object.entries(row)));
+  return {
+    correlation: correlationToJson(correlation),
+    runs: rows(runs),
+    events: rows(events),
+    effects: rows(effects),
+    links: links.map(({ link, message_id: id, from, to }) =>
+      object([
+        ['link', link],
+        ['message_id', id],
+        ['from', placeToJson(from)],
+        ['to', to && placeToJson(to)],
+      ]),
+    ),
+  };
+}
+
+function placeToJson({ world, seq }: Place): SummaryJson {
+  return object([
+    ['world', world],
+    ['seq', seq],
   ]);
 }
 

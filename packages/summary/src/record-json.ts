@@ -1,4 +1,12 @@
-import { type Catalog, type Json, type JsonObject, normalizeCbor, type Type, toSugar } from '@worldline/air';
+import {
+  type Catalog,
+  type Json,
+  type JsonObject,
+  normalizeCbor,
+  recordedParamsSchema,
+  type Type,
+  toSugar,
+} from '@worldline/air';
 import { type CborValue, decode, hashText, toBase64 } from '@worldline/canon';
 import type { JournalRecord } from '@worldline/kernel';
 
@@ -112,14 +120,10 @@ function typedField(record: JournalRecord, key: string, value: Uint8Array, types
       return {
         value: typedJson(value, record.record_kind === 'domain_event' ? schema(record.schema) : undefined, catalog),
       };
-    case 'params_cbor':
-      return {
-        params: typedJson(
-          value,
-          record.record_kind === 'effect_intent' ? schema(effect(record.kind)?.paramsSchema) : undefined,
-          catalog,
-        ),
-      };
+    case 'params_cbor': {
+      const emitted = record.record_kind === 'effect_intent' ? effect(record.kind) : undefined;
+      return { params: typedJson(value, schema(emitted && recordedParamsSchema(emitted)), catalog) };
+    }
     case 'payload_cbor': {
       const kind = record.record_kind === 'effect_receipt' ? types.kindOf(record.intent_hash) : undefined;
       return { payload: typedJson(value, schema(effect(kind)?.receiptSchema), catalog) };

@@ -1,5 +1,5 @@
 import { compareUtf8 } from '@worldline/canon';
-import type { Distribution, RunCounters, Summary } from './summary.ts';
+import type { Distribution, PlanSummary, RunCounters, Summary } from './summary.ts';
 
 /** The table for people (`summaries.md` §7). No colour, and names are never cut. */
 
@@ -21,7 +21,7 @@ const COLUMNS = [
 const TIME_WIDTH = 9;
 
 export function renderSummary(summary: Summary): string {
-  const plans = [...summary.plans].sort((a, b) => b.runs.error - a.runs.error || compareUtf8(a.plan_name, b.plan_name));
+  const plans = plansByErrors(summary.plans);
   const width = Math.max(NAME_WIDTH_MIN, ...plans.map((plan) => [...plan.plan_name].length)) + 2;
   const lines = [
     `plan runs  journal ${summary.from}..${summary.to}  (${summary.partial ? 'partial' : 'complete'})`,
@@ -40,6 +40,11 @@ export function renderSummary(summary: Summary): string {
     detail('other', otherOf(summary), ', '),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Those with the most errors first, then by name. */
+export function plansByErrors(plans: readonly PlanSummary[]): readonly PlanSummary[] {
+  return [...plans].sort((a, b) => b.runs.error - a.runs.error || compareUtf8(a.plan_name, b.plan_name));
 }
 
 function row(name: string, width: number, numbers: readonly (string | number)[], durations: readonly string[]): string {
@@ -136,4 +141,13 @@ export function formatDuration(ns: bigint): string {
     return `${hundredths / 100n}.${(hundredths % 100n).toString().padStart(2, '0')}${unit}`;
   }
   return `${ns}ns`;
+}
+
+const DAY_NS = 86_400_000_000_000n;
+
+/** The same for sentences: from two days on nobody counts in hours. */
+export function longDuration(ns: bigint): string {
+  if (ns < 2n * DAY_NS) return formatDuration(ns);
+  const tenths = (ns * 10n + DAY_NS / 2n) / DAY_NS;
+  return `${tenths / 10n}.${tenths % 10n} days`;
 }

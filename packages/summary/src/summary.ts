@@ -1,4 +1,6 @@
 import type { Failure } from '@worldline/canon';
+import type { Correlation, Lane } from './correlation.ts';
+import type { CorrelationFilter } from './flow-log.ts';
 
 /**
  * What a summary says (`summaries.md` §3, §6). Members carry their wire names and stand in wire order; maps are sorted
@@ -118,7 +120,10 @@ export interface Summary {
   readonly receipts_orphaned: number;
   readonly ingress_rejected: ReadonlyMap<string, number>;
   readonly reducer_faults: ReadonlyMap<string, number>;
+  readonly correlations?: readonly Correlation[] | undefined;
   readonly instances?: readonly InstanceSummary[] | undefined;
+  /** Not part of the JSON: the runs behind `correlations`, for flows over several journals. */
+  readonly flows?: Lane | undefined;
   /** Not part of the JSON: `plans` holds this plan only, so it does not add up to `totals`. */
   readonly planFilter?: string | undefined;
   /** Not part of the JSON: what §3.2 asks of single records and the fold found broken. */
@@ -131,6 +136,11 @@ export interface SummaryOptions {
   readonly plan?: string | undefined;
   /** List every run. Memory then grows with the number of runs. */
   readonly instances?: boolean | undefined;
+  /**
+   * Index the runs by correlation: all, or only those that a filter takes. Memory then grows with them. A run that a
+   * message or an event of another run started is held too, for a flow may lead there.
+   */
+  readonly correlations?: boolean | CorrelationFilter | undefined;
   /** Take the batches that hold a record in `[from, to]`; a batch is never cut. */
   readonly from?: number | undefined;
   readonly to?: number | undefined;

@@ -1,23 +1,22 @@
-import type { Json, JsonObject } from '@worldline/air';
+import type { Catalog, Json, JsonObject } from '@worldline/air';
 import { hashText, toBase64 } from '@worldline/canon';
+import type { DomainEvent } from '@worldline/kernel';
 import type { Diagnosis } from './diagnose.ts';
-import { recordJson, type Types, typedJson } from './record-json.ts';
+import type { Reason } from './reason.ts';
+import { recordJson, type Types, typedJson, untypedJson } from './record-json.ts';
 import type { Trace } from './trace.ts';
+import { queryToJson, type TraceQuery } from './trace-query.ts';
 
 /** A trace in the form of `/api/debug/trace` (`host.md` §10.1). */
-export function traceToJson(trace: Trace, query: JsonObject, types: Types): JsonObject {
-  const { root, liveWait } = trace;
-  const { event, seq } = root;
-  const { catalog } = types;
+export function traceToJson(trace: Trace, query: TraceQuery, catalog: Catalog): JsonObject {
+  const { liveWait } = trace;
+  const kinds = new Map<string, string>();
+  for (const { record } of trace.entries)
+    if (record.record_kind === 'effect_intent') kinds.set(hashText(record.intent_hash), record.kind);
+  const types: Types = { catalog, kindOf: (hash) => kinds.get(hashText(hash)) };
   return {
-    query,
-    root: {
-      schema: event.schema,
-      event_hash: hashText(event.event_hash),
-      seq,
-      ...(event.key === undefined ? {} : { key_b64: toBase64(event.key) }),
-      value: typedJson(event.value, catalog.scope.lookup(event.schema), catalog),
-    },
+    query: queryToJson(query),
+    root: rootToJson(trace, catalog),
     journal_window: {
       from_seq: trace.fromSeq,
       to_seq: trace.toSeq,
@@ -67,16 +66,53 @@ export function traceToJson(trace: Trace, query: JsonObject, types: Types): Json
   };
 }
 
+function rootToJson({ root }: Trace, catalog: Catalog): JsonObject {
+  const { seq, event, run } = root;
+  if (run !== undefined)
+    return {
+      plan: run.plan_name,
+      plan_id: run.plan_id,
+      seq,
+      ...(run.correlation === undefined ? {} : { correlation: untypedJson(run.correlation) }),
+    };
+  return { ...eventToJson(event, catalog), seq };
+}
+
+/** An event as traces and searches show it. */
+export function eventToJson(event: DomainEvent, catalog: Catalog): JsonObject {
+  return {
+    schema: event.schema,
+    event_hash: hashText(event.event_hash),
+    ...(event.key === undefined ? {} : { key_b64: toBase64(event.key) }),
+    value: typedJson(event.value, catalog.scope.lookup(event.schema), catalog),
+  };
+}
+
 export function diagnosisToJson(diagnosis: Diagnosis): JsonObject {
   return {
     terminal_state: diagnosis.terminalState,
     cause: diagnosis.cause,
     hint: diagnosis.hint,
     hashes: {
-      event_hash: diagnosis.eventHash,
+      ...(diagnosis.eventHash === undefined ? {} : { event_hash: diagnosis.eventHash }),
       ...(diagnosis.intentHash === undefined ? {} : { intent_hash: diagnosis.intentHash }),
     },
     waits: { ...diagnosis.waits },
     evidence: diagnosis.evidence as Json,
+    reason: reasonToJson(diagnosis.reason),
+    more_reasons: diagnosis.moreReasons.map(reasonToJson),
+    reasons_total: diagnosis.reasonsTotal,
+  };
+}
+
+function reasonToJson({ code, text, hint, runs, facts, evidence, intentHash }: Reason): JsonObject {
+  return {
+    code,
+    text,
+    hint,
+    runs: runs.map(({ planId, plan, step }) => ({ plan_id: planId, plan, ...(step === undefined ? {} : { step }) })),
+    facts,
+    evidence: evidence as Json,
+    ...(intentHash === undefined ? {} : { intent_hash: hashText(intentHash) }),
   };
 }

@@ -1,7 +1,8 @@
 import { hashText } from '@worldline/canon';
 import type { JournalRecord } from '@worldline/kernel';
-import { diagnose } from './diagnose.ts';
-import { formatDuration } from './render.ts';
+import type { Diagnosis } from './diagnose.ts';
+import type { RunPlace } from './reason.ts';
+import { formatDuration, longDuration } from './render.ts';
 import type { Trace, TraceEntry } from './trace.ts';
 
 /**
@@ -10,13 +11,13 @@ import type { Trace, TraceEntry } from './trace.ts';
  *
  * @param wallNs - the time now, for "ago" and "in".
  */
-export function renderTrace(trace: Trace, wallNs: bigint): readonly string[] {
+export function renderTrace(trace: Trace, diagnosis: Diagnosis, wallNs: bigint): readonly string[] {
   const rootNs = trace.entries[0]?.atNs ?? 0n;
-  const { event } = trace.root;
+  const { event, run } = trace.root;
   const width = Math.max(...trace.entries.map((entry) => `#${entry.seq}`.length), 2);
-  const { cause, hint } = diagnose(trace);
+  const { cause, hint, reason } = diagnosis;
   return [
-    `${event.schema}  ${hashText(event.event_hash)}`,
+    run === undefined ? `${event.schema}  ${hashText(event.event_hash)}` : `${run.plan_name}  ${run.plan_id}`,
     '',
     ...trace.entries.filter(isTold).map((entry) => traceLine(entry, rootNs, width)),
     ...(trace.truncated ? [`  … cut after ${trace.entries.length} records`] : []),
@@ -24,8 +25,14 @@ export function renderTrace(trace: Trace, wallNs: bigint): readonly string[] {
     `state   ${trace.terminalState}${cause === trace.terminalState ? '' : `: ${cause}`}`,
     ...waitLines(trace, wallNs),
     ...trace.failures.map((entry) => `failed  #${entry.seq} ${what(entry.record)}`),
+    `reason  ${reason.code}${reason.runs.length === 0 ? '' : `: ${reason.runs.map(placeText).join(' > ')}`}`,
     `hint    ${hint}`,
   ];
+}
+
+/** `t/p@1 0/step`. */
+export function placeText({ plan, planId, step }: RunPlace): string {
+  return `${plan} ${planId}${step === undefined ? '' : `/${step}`}`;
 }
 
 /** Decisions that let an effect through say no more than the effect that follows. */
@@ -40,6 +47,9 @@ export function traceLine(entry: TraceEntry, rootNs: bigint, width = 4): string 
   return `${at.padStart(9)}  ${`#${entry.seq}`.padStart(width)}  ${'  '.repeat(entry.depth)}${what(entry.record)}`;
 }
 
+/** Of a fan-out of a thousand the first ones are enough for people. */
+const WAITS_SHOWN = 20;
+
 function waitLines(trace: Trace, wallNs: bigint): readonly string[] {
   const { planReceipts, planEvents, reducerReceipts, timers } = trace.liveWait;
   // Times of the lineage are logical; the head tells both.
@@ -51,15 +61,15 @@ function waitLines(trace: Trace, wallNs: bigint): readonly string[] {
   );
   const ago = (hash: string) => {
     const atNs = asked.get(hash);
-    return atNs === undefined || wallOf(atNs) > wallNs ? '' : `, asked ${formatDuration(wallNs - wallOf(atNs))} ago`;
+    return atNs === undefined || wallOf(atNs) > wallNs ? '' : `, asked ${longDuration(wallNs - wallOf(atNs))} ago`;
   };
   const due = new Map(timers.map((timer) => [hashText(timer.intentHash), timer.dueNs]));
   const when = (hash: string) => {
     const ns = due.get(hash);
     if (ns === undefined) return '';
-    return ns >= wallNs ? `, due in ${formatDuration(ns - wallNs)}` : `, due ${formatDuration(wallNs - ns)} ago`;
+    return ns >= wallNs ? `, due in ${longDuration(ns - wallNs)}` : `, due ${longDuration(wallNs - ns)} ago`;
   };
-  return [
+  const lines = [
     ...planReceipts.map(({ planId, planName, kind, intentHash }) => {
       const hash = hashText(intentHash);
       return `waits   ${planName} ${planId} for ${kind} ${hash.slice(0, 19)}${when(hash)}${ago(hash)}`;
@@ -69,6 +79,8 @@ function waitLines(trace: Trace, wallNs: bigint): readonly string[] {
     ),
     ...planEvents.map(({ planId, planName, schema }) => `waits   ${planName} ${planId} for event ${schema}`),
   ];
+  const untold = lines.length - WAITS_SHOWN;
+  return untold > 0 ? [...lines.slice(0, WAITS_SHOWN), `waits   … and ${untold} more`] : lines;
 }
 
 function what(record: JournalRecord): string {

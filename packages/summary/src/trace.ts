@@ -5,10 +5,10 @@ import type {
   EffectIntent,
   EffectReceipt,
   JournalRecord,
-  Kernel,
+  PlanStarted,
   PolicyDecision,
 } from '@worldline/kernel';
-import { dueWallNs, timerDueNs } from '@worldline/kernel';
+import { type LiveState, type LiveWait, liveWaitOf } from './live-wait.ts';
 
 /**
  * The lineage of one event (`host.md` §10.1): what followed from it, and nothing else that was journaled meanwhile.
@@ -17,11 +17,15 @@ import { dueWallNs, timerDueNs } from '@worldline/kernel';
  *     `event_seq`; decisions by what they decide, which stands directly behind them.
  * T2  Folding stops where nothing more can follow: every run of the lineage has ended, every intent has its receipt.
  * T3  A run that was there before and that an event of the lineage woke belongs to it from then on.
+ * T4  What a run of the lineage waits for is waited for by the lineage: its children's waits count, also those of
+ *     children that are older than the root.
  */
 
 export interface TraceBatch {
   readonly firstSeq: number;
   readonly logicalNowNs?: bigint | undefined;
+  /** The manifest that was active; absent in batches without stamp. */
+  readonly manifestHash?: Uint8Array | undefined;
   readonly records: readonly JournalRecord[];
 }
 
@@ -34,6 +38,8 @@ export interface TraceEntry {
   readonly depth: number;
   /** Logical time of its batch. */
   readonly atNs: bigint;
+  /** The manifest that was active then. */
+  readonly activeManifest: Uint8Array | undefined;
 }
 
 export interface TracePlan {
@@ -45,30 +51,15 @@ export interface TracePlan {
   manifestHash?: Uint8Array | undefined;
 }
 
-export interface PendingReceipt {
-  readonly planId: number;
-  readonly planName: string;
-  readonly intentHash: Uint8Array;
-  readonly kind: string;
-}
-
-export interface LiveWait {
-  readonly planReceipts: readonly PendingReceipt[];
-  readonly planEvents: readonly { readonly planId: number; readonly planName: string; readonly schema: string }[];
-  readonly reducerReceipts: readonly {
-    readonly intentHash: Uint8Array;
-    readonly reducer: string;
-    readonly kind: string;
-  }[];
-  /** External effects without a receipt. */
-  readonly queued: readonly { readonly intentHash: Uint8Array; readonly kind: string; readonly capName: string }[];
-  readonly timers: readonly { readonly intentHash: Uint8Array; readonly dueNs: bigint }[];
-}
-
 export type TerminalState = 'failed' | 'waiting_receipt' | 'waiting_event' | 'completed' | 'unknown';
 
+/** `host.md` §10.1 begins at an event; a run that was started by hand, or a child, can be looked at by itself too. */
+export type TraceRoot =
+  | { readonly seq: number; readonly event: DomainEvent; readonly run?: undefined }
+  | { readonly seq: number; readonly run: PlanStarted; readonly event?: undefined };
+
 export interface Trace {
-  readonly root: { readonly seq: number; readonly event: DomainEvent };
+  readonly root: TraceRoot;
   readonly fromSeq: number;
   /** Last seq that was looked at. */
   readonly toSeq: number;
@@ -84,9 +75,6 @@ export interface Trace {
   readonly headWallNs: bigint;
 }
 
-/** What a trace needs to know of the state at head. */
-export type LiveState = Pick<Kernel, 'instance' | 'emission' | 'emissionOfIntent' | 'lastNowNs' | 'logicalNowNs'>;
-
 export const WINDOW_LIMIT = 400;
 export const WINDOW_LIMIT_MAX = 10_000;
 
@@ -97,17 +85,20 @@ const DENIALS: ReadonlySet<string | undefined> = new Set(['cap_denied', 'policy_
 export class TraceFold {
   readonly #rootSeq: number;
   readonly #limit: number;
-  #root: DomainEvent | undefined;
+  #root: TraceRoot | undefined;
   readonly #entries: TraceEntry[] = [];
   readonly #bySeq = new Map<number, TraceEntry>();
   readonly #plans = new Map<number, TracePlan>();
   /** Depth of each run's own records. */
   readonly #planDepth = new Map<number, number>();
+  /** Where each run joined. */
+  readonly #joined = new Map<number, number>();
   /** Unsettled emissions by `emission_seq`; several intents may share one. */
   readonly #open = new Map<number, TraceEntry>();
   #openPlans = 0;
   #decisions: { readonly seq: number; readonly decision: Decision }[] = [];
   #nowNs = 0n;
+  #manifest: Uint8Array | undefined;
   #toSeq: number;
   #isTruncated = false;
 
@@ -126,6 +117,7 @@ export class TraceFold {
   add(batch: TraceBatch): void {
     if (this.isClosed) return;
     if (batch.logicalNowNs !== undefined) this.#nowNs = batch.logicalNowNs;
+    if (batch.manifestHash !== undefined) this.#manifest = batch.manifestHash;
     this.#decisions = [];
     for (const [i, record] of batch.records.entries()) {
       const seq = batch.firstSeq + i;
@@ -143,15 +135,15 @@ export class TraceFold {
 
   /** @throws Error when the root was not among the batches: the caller's bug. */
   finish(live: LiveState): Trace {
-    if (this.#root === undefined) throw new Error(`there is no domain event at ${this.#rootSeq}`);
+    if (this.#root === undefined) throw new Error(`there is no event and no start of a run at ${this.#rootSeq}`);
     const plans = [...this.#plans.values()].map((plan) => ({
       ...plan,
       manifestHash: plan.manifestHash ?? live.instance(plan.planId)?.manifestHash,
     }));
-    const liveWait = this.#liveWait(live);
+    const liveWait = liveWaitOf(this.#plans.keys(), this.#open.keys(), live);
     const failures = this.#failures(plans);
     return {
-      root: { seq: this.#rootSeq, event: this.#root },
+      root: this.#root,
       fromSeq: this.#rootSeq,
       toSeq: this.#toSeq,
       truncated: this.#isTruncated,
@@ -169,22 +161,28 @@ export class TraceFold {
     switch (record.record_kind) {
       case 'domain_event':
         if (seq === this.#rootSeq) {
-          this.#root = record;
+          this.#root = { seq, event: record };
           this.#keep(seq, record, undefined, 0);
         } else if (record.plan_id !== undefined && this.#plans.has(record.plan_id)) {
-          this.#keep(seq, record, record.cause, this.#below(record.plan_id));
+          this.#keep(seq, record, this.#causeOf(record.cause, record.plan_id), this.#below(record.plan_id));
         } else if (this.#has(record.cause)) {
           this.#wake(record.plan_id, record.origin_name, record.cause);
           this.#keep(seq, record, record.cause, this.#bySeq.get(record.cause!)!.depth + 1);
         }
         return;
       case 'plan_started': {
+        if (seq === this.#rootSeq) {
+          this.#root = { seq, run: record };
+          this.#keep(seq, record, undefined, 0);
+          this.#openPlan(record.plan_id, record.plan_name, record.manifest_hash, 0, seq);
+          return;
+        }
         const parent = record.parent_instance_id;
         const isChild = parent !== undefined && this.#plans.has(parent);
         if (!isChild && !this.#has(record.cause)) return;
         const depth = isChild ? this.#below(parent) : this.#bySeq.get(record.cause)!.depth + 1;
-        this.#keep(seq, record, record.cause, depth);
-        this.#openPlan(record.plan_id, record.plan_name, record.manifest_hash, depth);
+        this.#keep(seq, record, this.#causeOf(record.cause, parent), depth);
+        this.#openPlan(record.plan_id, record.plan_name, record.manifest_hash, depth, seq);
         return;
       }
       case 'effect_intent':
@@ -203,8 +201,9 @@ export class TraceFold {
           this.#wake(record.plan_id, record.plan_name, record.cause);
         }
         const depth = this.#planDepth.get(record.plan_id)!;
-        if (DENIALS.has(record.error_code)) this.#keepDecisions(() => true, depth + 1, record.cause);
-        this.#keep(seq, record, this.#has(record.cause) ? record.cause : record.started_seq, depth);
+        const cause = this.#causeOf(record.cause, record.plan_id);
+        if (DENIALS.has(record.error_code)) this.#keepDecisions(() => true, depth + 1, cause);
+        this.#keep(seq, record, cause, depth);
         const plan = this.#plans.get(record.plan_id)!;
         plan.status = record.status;
         plan.errorCode = record.error_code;
@@ -253,8 +252,9 @@ export class TraceFold {
     if (!isOwn && !this.#has(record.cause)) return;
     if (planId !== undefined && !isOwn) this.#wake(planId, origin.name, record.cause);
     const depth = planId === undefined ? this.#bySeq.get(record.cause)!.depth + 1 : this.#below(planId);
-    this.#keepDecisions((decision) => bytesEqual(decision.intent_hash, record.intent_hash), depth, record.cause);
-    const kept = this.#keep(seq, record, record.cause, depth);
+    const cause = this.#causeOf(record.cause, planId);
+    this.#keepDecisions((decision) => bytesEqual(decision.intent_hash, record.intent_hash), depth, cause);
+    const kept = this.#keep(seq, record, cause, depth);
     const emission = record.coalesced_into ?? seq;
     if (!this.#open.has(emission)) this.#open.set(emission, kept);
   }
@@ -262,21 +262,36 @@ export class TraceFold {
   /** T3. */
   #wake(planId: number | undefined, name: string | undefined, cause: number | undefined): void {
     if (planId === undefined || this.#plans.has(planId)) return;
-    this.#openPlan(planId, name ?? '', undefined, this.#bySeq.get(cause!)!.depth + 1);
+    this.#openPlan(planId, name ?? '', undefined, this.#bySeq.get(cause!)!.depth + 1, cause!);
   }
 
-  #openPlan(planId: number, plan: string, manifestHash: Uint8Array | undefined, depth: number): void {
+  /** @param joinedSeq - the record by which it belongs to the lineage: its start, or what woke it. */
+  #openPlan(
+    planId: number,
+    plan: string,
+    manifestHash: Uint8Array | undefined,
+    depth: number,
+    joinedSeq: number,
+  ): void {
     this.#plans.set(planId, { planId, plan, status: 'live', manifestHash });
     this.#planDepth.set(planId, depth);
+    this.#joined.set(planId, joinedSeq);
     this.#openPlans++;
   }
 
-  #keepDecisions(isOf: (decision: Decision) => boolean, depth: number, cause: number): void {
+  #keepDecisions(isOf: (decision: Decision) => boolean, depth: number, cause: number | undefined): void {
     for (const { seq, decision } of this.#decisions) if (isOf(decision)) this.#keep(seq, decision, cause, depth);
   }
 
   #keep(seq: number, record: JournalRecord, causeSeq: number | undefined, depth: number): TraceEntry {
-    const entry: TraceEntry = { seq, record, causeSeq, depth, atNs: this.#nowNs };
+    const entry: TraceEntry = {
+      seq,
+      record,
+      causeSeq,
+      depth,
+      atNs: this.#nowNs,
+      activeManifest: this.#manifest,
+    };
     if (this.#entries.length >= this.#limit) this.#isTruncated = true;
     else {
       this.#entries.push(entry);
@@ -289,46 +304,16 @@ export class TraceFold {
     return seq !== undefined && this.#bySeq.has(seq);
   }
 
-  #below(planId: number): number {
-    return this.#planDepth.get(planId)! + 1;
+  /**
+   * The record of the lineage that another one follows from. What a run does may have been set off by something foreign,
+   * such as an event that another lineage raised: then it follows from what made the run belong here.
+   */
+  #causeOf(cause: number | undefined, planId: number | undefined): number | undefined {
+    return this.#has(cause) ? cause : planId === undefined ? undefined : this.#joined.get(planId);
   }
 
-  #liveWait(live: LiveState): LiveWait {
-    const planReceipts: PendingReceipt[] = [];
-    const planEvents: { planId: number; planName: string; schema: string }[] = [];
-    for (const { planId } of this.#plans.values()) {
-      const instance = live.instance(planId);
-      if (instance === undefined) continue;
-      const handles = new Map([...instance.handles.values()].map((handle) => [handle.emissionSeq, handle.intentHash]));
-      for (const emissionSeq of new Set(instance.receiptWaits.values())) {
-        const intentHash = handles.get(emissionSeq);
-        const emission = intentHash === undefined ? undefined : live.emissionOfIntent(intentHash);
-        if (emission !== undefined)
-          planReceipts.push({
-            planId,
-            planName: instance.name,
-            intentHash: emission.intentHash,
-            kind: emission.kind,
-          });
-      }
-      for (const { schema } of instance.eventWaits.values())
-        planEvents.push({ planId, planName: instance.name, schema });
-    }
-    const now = { nowNs: live.lastNowNs, logicalNowNs: live.logicalNowNs };
-    const open = [...this.#open.keys()].flatMap((seq) => live.emission(seq) ?? []);
-    return {
-      planReceipts,
-      planEvents,
-      reducerReceipts: open
-        .filter(({ origin }) => origin.origin_kind === 'reducer')
-        .map(({ intentHash, kind, origin }) => ({ intentHash, kind, reducer: origin.name })),
-      queued: open
-        .filter((emission) => emission.class !== 'timer')
-        .map(({ intentHash, kind, capName }) => ({ intentHash, kind, capName })),
-      timers: open
-        .filter((emission) => emission.class === 'timer')
-        .map((emission) => ({ intentHash: emission.intentHash, dueNs: dueWallNs(now, timerDueNs(emission)) })),
-    };
+  #below(planId: number): number {
+    return this.#planDepth.get(planId)! + 1;
   }
 
   /** Runs that ended in error; denials and receipts that are not ok, unless their run ended ok all the same. */

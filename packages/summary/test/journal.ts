@@ -1,4 +1,4 @@
-import { type CborValue, encode, sha256, utf8 } from '@worldline/canon';
+import { type CborValue, encode, hashText, sha256, utf8 } from '@worldline/canon';
 import type {
   CapDecision,
   DomainEvent,
@@ -48,14 +48,14 @@ export const started = (
   cause: extra.cause ?? 0,
 });
 
-export const ended = (plan: string, id: number, error?: string, startedSeq = 0): PlanEnded => ({
+export const ended = (plan: string, id: number, error?: string, startedSeq = 0, cause = 0): PlanEnded => ({
   record_kind: 'plan_ended',
   plan_name: plan,
   plan_id: id,
   status: error === undefined ? 'ok' : 'error',
   error_code: error,
   started_seq: startedSeq,
-  cause: 0,
+  cause,
 });
 
 export const result = (plan: string, id: number, value: CborValue): PlanResult => ({
@@ -70,7 +70,7 @@ export const intent = (
   plan: string,
   id: number,
   kind: string,
-  extra: { params?: CborValue; into?: number; hash?: string } = {},
+  extra: { params?: CborValue; into?: number; hash?: string; step?: string; cause?: number } = {},
 ): EffectIntent => ({
   record_kind: 'effect_intent',
   intent_hash: hash(extra.hash ?? `${kind} ${id}`),
@@ -78,9 +78,9 @@ export const intent = (
   cap_name: 'grant',
   params_cbor: encode(extra.params ?? {}),
   idempotency_key: new Uint8Array(32),
-  origin: { origin_kind: 'plan', name: plan, plan_id: id, step_id: 'emit' },
+  origin: { origin_kind: 'plan', name: plan, plan_id: id, step_id: extra.step ?? 'emit' },
   coalesced_into: extra.into,
-  cause: 0,
+  cause: extra.cause ?? 0,
 });
 
 export const byReducer = (
@@ -134,7 +134,13 @@ export const policy = (of: EffectIntent | string, decision: 'allow' | 'deny' = '
 /** An admitted effect: both decisions, then the intent. */
 export const admitted = (of: EffectIntent): readonly JournalRecord[] => [cap(of), policy(of), of];
 
-export const raised = (plan: string, id: number, value: CborValue, schema = 'com.acme/Settled@1'): DomainEvent => ({
+export const raised = (
+  plan: string,
+  id: number,
+  value: CborValue,
+  schema = 'com.acme/Settled@1',
+  cause = 0,
+): DomainEvent => ({
   record_kind: 'domain_event',
   schema,
   value: encode(value),
@@ -142,7 +148,13 @@ export const raised = (plan: string, id: number, value: CborValue, schema = 'com
   origin: 'plan',
   origin_name: plan,
   plan_id: id,
-  cause: 0,
+  cause,
+});
+
+/** A message of another world, delivered as an event. */
+export const delivered = (schema: string, from: string, send: EffectIntent): DomainEvent => ({
+  ...external(schema),
+  ingress_id: `fabric:${from}/${hashText(send.intent_hash)}`,
 });
 
 export const external = (schema: string, value: CborValue = {}): DomainEvent => ({

@@ -1,6 +1,5 @@
-import { encode, unwrap } from '@worldline/canon';
-import { decodeBatchBody, decodeRecord } from '@worldline/kernel';
-import { KernelWorld } from '@worldline/testkit';
+import { encode } from '@worldline/canon';
+import type { KernelWorld } from '@worldline/testkit';
 import { describe, expect, test } from 'vitest';
 import {
   awaitEvent,
@@ -10,7 +9,6 @@ import {
   end,
   eq,
   mark,
-  type Node,
   nat,
   op,
   plan,
@@ -18,73 +16,27 @@ import {
   ref,
   timer,
   txt,
-  type WorldOptions,
-  world,
 } from '../../../test/cases/nodes.ts';
 import { diagnose } from '../src/diagnose.ts';
 import { fieldAt, fieldPath, matchesEvent } from '../src/event-match.ts';
-import { type Trace, TraceFold } from '../src/trace.ts';
+import type { Trace } from '../src/trace.ts';
 import { diagnosisToJson, traceToJson } from '../src/trace-json.ts';
 import { renderTrace } from '../src/trace-render.ts';
+import { tracedIn as traced } from './explained.ts';
+import { asking, inOrder, worldWithApprovals as make, P, running, send, started } from './story-world.ts';
 
 /** Traces of real worlds (`host.md` §10.1, §10.2): a kernel runs, the fold reads its journal. */
 
-const P = 't/p@1';
-const started = [{ event: 't/In@1', plan: P }];
-const inOrder = (...steps: Node[]) =>
-  steps.slice(1).map((step, i) => edge(String(steps[i]!['id']), String(step['id'])));
-const running = (...steps: Node[]) => plan(P, steps, inOrder(...steps));
-const asking: Node = {
-  id: 'ask',
-  op: 'emit_effect',
-  kind: 'approval.request',
-  cap: 'cap_approval',
-  params: { subject: ref('@plan.input.id'), requester: 'tests' },
-  bind: { effect_id_as: 'h' },
-};
-
-function make(plans: Node[], options: WorldOptions = {}): KernelWorld {
-  const nodes = world(plans, { triggers: started, ...options });
-  const manifest = nodes.at(-1) as {
-    effects: Node[];
-    defaults: { cap_grants: Node[] };
-  } & Node;
-  const more = {
-    ...manifest,
-    effects: [...manifest.effects, { name: 'sys/approval.request@1' }],
-    defaults: {
-      ...manifest.defaults,
-      cap_grants: [...manifest.defaults.cap_grants, { name: 'cap_approval', cap: 'sys/approval@1', params: {} }],
-    },
-  };
-  return KernelWorld.create([...nodes.slice(0, -1), more]);
-}
-
-/** Trace of the event at `root`, by default the first one from outside. */
-function traced(w: KernelWorld, options: { readonly root?: number; readonly limit?: number } = {}): Trace {
-  const root = options.root ?? w.records('domain_event').find((record) => record.origin === 'external')!.seq;
-  const fold = new TraceFold(root, options.limit);
-  for (const { body } of w.batches) {
-    const batch = unwrap(decodeBatchBody(body));
-    fold.add({
-      firstSeq: batch.firstSeq,
-      logicalNowNs: batch.stamp?.logicalNowNs,
-      records: batch.entries.map((bytes) => unwrap(decodeRecord(bytes))),
-    });
-  }
-  return fold.finish(w.kernel);
-}
-
+const diagnosed = (w: KernelWorld) => diagnose(traced(w), w.kernel);
 const kindsOf = (trace: Trace) => trace.entries.map((entry) => entry.record.record_kind);
 const judged = (w: KernelWorld) => {
-  const { terminalState, cause } = diagnose(traced(w));
+  const { terminalState, cause } = diagnosed(w);
   return [terminalState, cause];
 };
 const failure = (code: string, status: 'error' | 'timeout' = 'error') => ({
   status,
   error: { code, message: 'no', retryable: null, detail_ref: null },
 });
-const send = (w: KernelWorld, id = 'a') => w.send('t/In@1', { id, n: 1 });
 
 describe('lineage (T1, T2, T3)', () => {
   const chain = running(
@@ -172,7 +124,7 @@ describe('lineage (T1, T2, T3)', () => {
     send(w);
     const cut = traced(w, { limit: 3 });
     expect([cut.truncated, cut.entries.length, cut.terminalState]).toEqual([true, 3, 'unknown']);
-    expect(diagnose(cut)).toMatchObject({ terminalState: 'unknown', cause: 'unknown' });
+    expect(diagnose(cut, w.kernel)).toMatchObject({ terminalState: 'unknown', cause: 'unknown' });
   });
 
   test('it stops looking where nothing more can follow (T2)', () => {
@@ -224,7 +176,7 @@ describe('terminal states and causes, first match (host.md §10.1, §10.2)', () 
       planReceipts: [{ kind: 't.echo' }],
       queued: [{ kind: 't.echo', capName: 'cap_t' }],
     });
-    expect(diagnose(trace)).toMatchObject({
+    expect(diagnose(trace, w.kernel)).toMatchObject({
       intentHash: expect.stringMatching(/^sha256:/),
       waits: { plan_receipts: 1, plan_events: 0, queued_effects: 1, timers: 0 },
       evidence: [w.records('effect_intent')[0]!.seq],
@@ -241,7 +193,7 @@ describe('terminal states and causes, first match (host.md §10.1, §10.2)', () 
   });
 
   test('a person who has not decided: waiting_receipt, waiting_approval', () => {
-    const w = make([running(asking, awaitReceipt('w', 'h', 'r'), end('end'))]);
+    const w = make([running(asking(), awaitReceipt('w', 'h', 'r'), end('end'))]);
     send(w);
     expect(judged(w)).toEqual(['waiting_receipt', 'waiting_approval']);
   });
@@ -264,7 +216,7 @@ describe('terminal states and causes, first match (host.md §10.1, §10.2)', () 
     send(w);
     w.receipt(w.pending()[0]!, receipt);
     expect(judged(w)).toEqual(['failed', cause]);
-    const found = diagnose(traced(w));
+    const found = diagnosed(w);
     expect(found.evidence).toEqual([w.records('effect_receipt')[0]!.seq]);
     expect(found.intentHash).toBeDefined();
   });
@@ -298,7 +250,7 @@ describe('terminal states and causes, first match (host.md §10.1, §10.2)', () 
     const w = make([effect], { policy: [{ when: {}, decision: 'deny' }] });
     send(w);
     expect(judged(w)).toEqual(['failed', 'policy_denied']);
-    expect(diagnose(traced(w)).evidence).toContain(w.records('policy_decision')[0]!.seq);
+    expect(diagnosed(w).evidence).toContain(w.records('policy_decision')[0]!.seq);
   });
 
   test('no grant allows it: failed, capability_denied', () => {
@@ -331,10 +283,10 @@ describe('terminal states and causes, first match (host.md §10.1, §10.2)', () 
 
 describe('what is shown', () => {
   test('the timeline names what happened, what is waited for and what to do; values stay out of it', () => {
-    const w = make([running(asking, awaitReceipt('w', 'h', 'r'), end('end'))]);
+    const w = make([running(asking(), awaitReceipt('w', 'h', 'r'), end('end'))]);
     send(w, 'hunter2');
     w.advance(90_000_000_000n);
-    const text = renderTrace(traced(w), w.kernel.lastNowNs + 90_000_000_000n).join('\n');
+    const text = renderTrace(traced(w), diagnosed(w), w.kernel.lastNowNs + 90_000_000_000n).join('\n');
     expect(text).toMatch(/event t\/In@1/);
     expect(text).toMatch(/ {4}plan t\/p@1 0 started/);
     expect(text).toMatch(/waits {3}t\/p@1 0 for approval\.request sha256:[0-9a-f]{12}, asked 1\.50m ago/);
@@ -345,8 +297,7 @@ describe('what is shown', () => {
   test('the JSON has the members of §10.1 and §10.2', () => {
     const w = make([running(timer('t', 'h', 5_000_000_000), awaitReceipt('w', 'h', 'r'), end('end'))]);
     send(w);
-    const types = { catalog: w.kernel.catalog, kindOf: () => 'timer.after' };
-    const json = traceToJson(traced(w), { event_hash: 'x' }, types);
+    const json = traceToJson(traced(w), { digits: 'abcd' }, w.kernel.catalog);
     expect(Object.keys(json)).toEqual(['query', 'root', 'journal_window', 'plans', 'live_wait', 'terminal_state']);
     expect(json['root']).toMatchObject({ schema: 't/In@1', seq: expect.any(Number), value: { id: 'a', n: 1 } });
     expect(json['live_wait']).toEqual({
@@ -356,13 +307,16 @@ describe('what is shown', () => {
       queued_effects: [],
       timers: [{ intent_hash: expect.any(String), due_ns: expect.stringMatching(/^\d+$/) }],
     });
-    expect(Object.keys(diagnosisToJson(diagnose(traced(w))))).toEqual([
+    expect(Object.keys(diagnosisToJson(diagnosed(w)))).toEqual([
       'terminal_state',
       'cause',
       'hint',
       'hashes',
       'waits',
       'evidence',
+      'reason',
+      'more_reasons',
+      'reasons_total',
     ]);
   });
 });
