@@ -1,7 +1,5 @@
-import { type CborValue, decode } from '@worldline/canon';
 import type { Applied, Emission, IntentOrigin } from '@worldline/kernel';
 import type { EffectOutcome } from '@worldline/ports';
-import type { ApprovalRule } from './config.ts';
 import { type DecisionRequest, decisionPayload } from './requests.ts';
 
 export const APPROVAL_KIND = 'approval.request';
@@ -89,44 +87,6 @@ function setOf<K, V>(map: Map<K, Set<V>>, key: K): Set<V> {
     map.set(key, set);
   }
   return set;
-}
-
-export interface ApprovalView {
-  readonly intentHash: Uint8Array;
-  readonly emissionSeq: number;
-  readonly subject: string;
-  readonly requester: string;
-  readonly contextRef: string | undefined;
-  readonly origin: IntentOrigin;
-  readonly requestedLogicalNs: bigint;
-}
-
-/** A pending `approval.request` as people see it. */
-export function approvalView(emission: Emission): ApprovalView {
-  const decoded = decode(emission.paramsCbor);
-  const params = (decoded.ok ? decoded.value : {}) as { readonly [key: string]: CborValue | undefined };
-  return {
-    intentHash: emission.intentHash,
-    emissionSeq: emission.emissionSeq,
-    subject: String(params['subject']),
-    requester: String(params['requester']),
-    contextRef: typeof params['context_ref'] === 'string' ? params['context_ref'] : undefined,
-    origin: emission.origin,
-    requestedLogicalNs: emission.logicalNowNs,
-  };
-}
-
-/** Roles that may decide a subject: the rule with the longest prefix; undefined: anybody who may decide at all. */
-export function rolesFor(rules: readonly ApprovalRule[], subject: string): readonly string[] | undefined {
-  let best: ApprovalRule | undefined;
-  for (const rule of rules) {
-    if (
-      subject.startsWith(rule.subjectPrefix) &&
-      (best === undefined || rule.subjectPrefix.length > best.subjectPrefix.length)
-    )
-      best = rule;
-  }
-  return best?.roles;
 }
 
 /** The outcome of a decision: status `ok`, whichever way it went. */

@@ -1,4 +1,4 @@
-import type { Catalog } from '@worldline/air';
+import { type Catalog, recordedParamsSchema, typeDigest } from '@worldline/air';
 import { type CborValue, encode, hashText } from '@worldline/canon';
 import type { Applied, CapVerdict, Emission } from '@worldline/kernel';
 import type {
@@ -104,6 +104,8 @@ class Flight implements FinishedReceipt {
   context: FlightContext | undefined;
   deadlineNs = 0n;
   retries = 0;
+  /** While it waits for its next attempt: when that comes, by the wall clock, and what ended the one before. */
+  pause: { readonly untilNs: bigint; readonly code: string } | undefined;
   isExpired = false;
   /** Made when somebody looks at the signal, or when it fires. */
   controller: AbortController | undefined;
@@ -170,7 +172,10 @@ export class Dispatcher {
   #unfinished = 0;
   #sweepAtNs: bigint | undefined;
   #cancelSweep: (() => void) | undefined;
+  #isDraining = false;
   #isStopped = false;
+  /** Ends the timers of pauses. */
+  readonly #cancelAfter = new Set<() => void>();
   #idleWaiters: (() => void)[] = [];
   /** An outbox row may wait for somebody to claim it: all of them after opening, else one that was given back. */
   mayHaveUnclaimed = false;
@@ -217,13 +222,17 @@ export class Dispatcher {
     return this.#inFlight;
   }
 
-  stateOf(
-    emissionSeq: number,
-  ): { readonly state: 'queued' | 'in_flight' | 'deferred'; readonly attempt: number } | undefined {
+  stateOf(emissionSeq: number):
+    | {
+        readonly state: 'queued' | 'in_flight' | 'deferred';
+        readonly attempt: number;
+        readonly pause: { readonly untilNs: bigint; readonly code: string } | undefined;
+      }
+    | undefined {
     const flight = this.#held.get(emissionSeq);
     if (flight === undefined) return undefined;
     const state = flight.state === 'deferred' ? 'deferred' : flight.state === 'queued' ? 'queued' : 'in_flight';
-    return { state, attempt: flight.request.attempt };
+    return { state, attempt: flight.request.attempt, pause: flight.pause };
   }
 
   /** Takes over one durable intent that this process has claimed. */
@@ -383,7 +392,8 @@ export class Dispatcher {
     let needs = kinds.get(emission.kind);
     if (needs === undefined) {
       const effect = catalog.effects.get(emission.kind);
-      needs = effect !== undefined && mayHoldSecrets({ kind: 'ref', name: effect.def.paramsSchema }, catalog.scope);
+      needs =
+        effect !== undefined && mayHoldSecrets({ kind: 'ref', name: recordedParamsSchema(effect.def) }, catalog.scope);
       kinds.set(emission.kind, needs);
     }
     return needs;
@@ -394,7 +404,7 @@ export class Dispatcher {
     const { emission } = flight;
     const catalog = pinnedCatalog(emission);
     const plan = emission.origin.origin_kind === 'plan' ? emission.origin.name : undefined;
-    const type = { kind: 'ref', name: catalog.effects.get(emission.kind)!.def.paramsSchema } as const;
+    const type = { kind: 'ref', name: recordedParamsSchema(catalog.effects.get(emission.kind)!.def) } as const;
     const declared = liveCatalog().secrets;
     return injectSecrets(flight.request.params, type, catalog.scope, (ref) =>
       secrets.resolve(declared, ref, { grant: emission.capName, plan }),
@@ -448,6 +458,7 @@ export class Dispatcher {
     const policy = effects.retryOf[flight.adapter!.id] ?? effects.retry;
     if (error.retryable !== true || flight.retries >= policy.max) return false;
     if (flight.deliveryClass === 'at_most_once' && error.notSent !== true) return false;
+    if (this.#isDraining && this.#leaveToNextStart(flight)) return true;
     const pauseMs = retryPauseMs(policy, flight.retries, error.retryAfterMs, random);
     const leftMs = Number(flight.deadlineNs - clock.monoNs()) / 1e6;
     if (pauseMs >= leftMs) return false;
@@ -463,7 +474,9 @@ export class Dispatcher {
     });
     flight.retries++;
     flight.request = flight.request.with({ attempt: attempt + 1, injected: undefined });
+    flight.pause = { untilNs: clock.wallNs() + BigInt(Math.ceil(pauseMs * 1e6)), code: error.code };
     this.#after(pauseMs, () => {
+      flight.pause = undefined;
       if (flight.state !== 'running' || flight.isExpired || this.#isStopped) return;
       if (flight.deliveryClass === 'at_most_once') this.#mark(flight);
       else this.#attempt(flight);
@@ -473,7 +486,11 @@ export class Dispatcher {
 
   #after(ms: number, fn: () => void): void {
     const { clock } = this.options;
-    clock.setTimer(clock.monoNs() + BigInt(Math.ceil(ms * 1e6)), fn);
+    const cancel = clock.setTimer(clock.monoNs() + BigInt(Math.ceil(ms * 1e6)), () => {
+      this.#cancelAfter.delete(cancel);
+      fn();
+    });
+    this.#cancelAfter.add(cancel);
   }
 
   // Time limits: one timer for all effects in flight
@@ -635,11 +652,29 @@ export class Dispatcher {
     return this.#unfinished === 0 ? Promise.resolve() : new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 
+  /**
+   * The world is about to stop. Who is being called may still answer, but nobody waits for another attempt: what pauses
+   * before one is left to the next start, as after a crash.
+   */
+  drain(): void {
+    this.#isDraining = true;
+    for (const flight of [...this.#running]) if (flight.pause !== undefined) this.#leaveToNextStart(flight);
+  }
+
+  /** @returns false for what the next start could not take up: its mark would say that it may have been sent. */
+  #leaveToNextStart(flight: Flight): boolean {
+    if (flight.deliveryClass === 'at_most_once') return false;
+    this.#release(flight);
+    return true;
+  }
+
   /** Aborts what runs, without receipts; nothing is handed over any more. */
   stop(reason: string): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#cancelSweep?.();
+    for (const cancel of this.#cancelAfter) cancel();
+    this.#cancelAfter.clear();
     for (const flight of this.#held.values()) if (flight.state === 'running') flight.abort(reason);
     for (const wake of this.#idleWaiters.splice(0)) wake();
   }
@@ -676,6 +711,12 @@ class FlightContext implements AdapterCtx {
       return { ok: false, code: 'effect.params_invalid', message: 'the changed params cannot be encoded' };
     }
     return this.#dispatcher.options.recheckCap(this.#flight.emission, paramsCbor);
+  }
+
+  typeHash(schema: string): string | undefined {
+    const catalog = this.#dispatcher.options.pinnedCatalog(this.#flight.emission);
+    const digest = catalog.schemas.has(schema) ? typeDigest({ kind: 'ref', name: schema }, catalog.scope) : undefined;
+    return digest && hashText(digest);
   }
 
   complete(intentHash: string, outcome: EffectOutcome): Promise<void> {

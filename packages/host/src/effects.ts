@@ -13,10 +13,18 @@ export interface EffectView {
   readonly attempt: number | undefined;
   /** When a timer is due by the wall clock. */
   readonly dueNs: bigint | undefined;
+  /** While it waits for another attempt: when that comes by the wall clock, and with what the one before ended. */
+  readonly pause?: { readonly untilNs: bigint; readonly code: string } | undefined;
 }
 
 /** What whoever performs effects knows of one; undefined when nothing. */
-export type Progress = (emission: Emission) => { readonly state: EffectState; readonly attempt: number } | undefined;
+export type Progress = (emission: Emission) =>
+  | {
+      readonly state: EffectState;
+      readonly attempt: number;
+      readonly pause?: EffectView['pause'];
+    }
+  | undefined;
 
 /** Pending effects, oldest first. */
 export function effectViews(kernel: Kernel, progress: Progress): readonly EffectView[] {
@@ -32,5 +40,6 @@ export function effectView(kernel: Kernel, emission: Emission, progress: Progres
     state: isDeferred ? 'deferred' : (known?.state ?? 'open'),
     attempt: known === undefined || known.attempt === 0 ? undefined : known.attempt,
     dueNs: emission.class === 'timer' ? dueWallNs(now, timerDueNs(emission)) : undefined,
+    pause: known?.pause,
   };
 }

@@ -1,8 +1,9 @@
 import { ok } from '@worldline/canon';
 import type { AppliedRange, Store } from '@worldline/ports';
 import { answerOf, type IngressAnswer } from './batch-answer.ts';
-import { type Answer, refuse } from './failure.ts';
+import type { Answer } from './failure.ts';
 import type { EncodedItem } from './inbox-item.ts';
+import { enqueueRefusal } from './inbox-refusal.ts';
 import { batchAt } from './journal-read.ts';
 
 /**
@@ -33,24 +34,9 @@ export async function submitItem(
   options: SubmitOptions,
 ): Promise<Answer<Submission>> {
   const enqueued = await store.inbox.enqueue(worldId, item, digest, dedupeKey, { isDelivery });
-  switch (enqueued.answer) {
-    case 'ok':
-      return awaitItem(store, worldId, enqueued.seq, false, options);
-    case 'duplicate':
-      return awaitItem(store, worldId, enqueued.seq, true, options);
-    case 'conflict':
-      return refuse('ingress.conflict', 'this key was used for another request');
-    case 'full':
-      return refuse('full', 'the inbox of this world is full', { hint: 'Try again when the world has caught up.' });
-    case 'world.archived':
-      return refuse('world.archived', 'this world is archived');
-    case 'not_found':
-      return refuse('not_found', `the store holds no world ${worldId}`);
-    case 'unavailable':
-      return refuse('host_error', `the store does not answer: ${enqueued.message}`);
-    default:
-      return enqueued satisfies never;
-  }
+  if (enqueued.answer !== 'ok' && enqueued.answer !== 'duplicate')
+    return enqueueRefusal(worldId, enqueued, 'this key was used for another request');
+  return awaitItem(store, worldId, enqueued.seq, enqueued.answer === 'duplicate', options);
 }
 
 async function awaitItem(

@@ -1,4 +1,13 @@
-export { APPROVAL_KIND, type ApprovalView, approvalView, rolesFor } from './approvals.ts';
+export {
+  type ApprovalEnd,
+  type ApprovalRow,
+  type ApprovalView,
+  approvalJson,
+  endedApprovals,
+  pendingApprovals,
+  rolesFor,
+} from './approval-view.ts';
+export { APPROVAL_KIND } from './approvals.ts';
 export { measureSnapshot, retainedBaselines, type SnapshotSize, verifyBaseline } from './baselines.ts';
 export { answerOf, type IngressAnswer } from './batch-answer.ts';
 export { adapterBlobs, SecretLeak } from './blobs.ts';
@@ -11,15 +20,21 @@ export {
   defaultHostConfig,
   type EffectsConfig,
   type Environment,
+  type FabricConfig,
   type HostConfig,
   type HttpConfig,
   type HttpCredentialConfig,
+  type PeerConfig,
   type RetryPolicy,
   readHostConfig,
+  type ServerConfig,
+  type WebhookConfig,
 } from './config.ts';
 export { type CreatedWorld, type CreateWorldOptions, createWorld } from './create.ts';
 export { type HostEvent, retryPauseMs } from './dispatcher.ts';
 export { type EffectState, type EffectView, effectView, effectViews, type Progress } from './effects.ts';
+export { enqueueMessage, type FabricSender, messageKey, prepareMessage } from './fabric-inbox.ts';
+export { localSender } from './fabric-peers.ts';
 export { type Answer, type HostFailure, refuse } from './failure.ts';
 export { readIdentity, type WorldFolder, type WorldIdentity, worldFolder, writeIdentity } from './folder.ts';
 export { uuidv7 } from './ids.ts';
@@ -77,6 +92,7 @@ export {
 } from './requests.ts';
 export { objectSource, readFailure, restoreKernel } from './restore.ts';
 export { Redactor, SecretResolver, type SecretSources } from './secrets.ts';
+export { type Exported, type ExportOptions, exportJournal, type SegmentBatch, SegmentFile } from './segment-file.ts';
 export { type SettledEffect, settledEffects } from './settled-effect.ts';
 export { SIGNING_GROUP_MAX, type SignedReceipt, signReceipts, type UnsignedReceipt } from './signer.ts';
 export { entropyPool } from './stamps.ts';

@@ -17,13 +17,52 @@ export async function readBatches(
   fromSeq: number,
   visit: (batch: StoredBatch) => boolean | void,
 ): Promise<Answer<void>> {
+  return readPages(store, worldId, fromSeq, { entries: PAGE_ENTRIES, end: Number.POSITIVE_INFINITY }, visit);
+}
+
+/** Entries between two turns for everything else that a running world does: a few milliseconds of decoding. */
+const TURN_ENTRIES = 512;
+
+/**
+ * As `readBatches`, for readers in the process of a running world: lets go of the thread after every page, and ends with
+ * the head as it was at the beginning.
+ */
+export async function readBatchesInTurns(
+  store: Store,
+  worldId: string,
+  fromSeq: number,
+  visit: (batch: StoredBatch) => boolean | void,
+): Promise<Answer<void>> {
+  const height = (await store.journal.head(worldId))?.height ?? 0;
+  const between = () => new Promise<void>((resolve) => setImmediate(resolve));
+  return readPages(store, worldId, fromSeq, { entries: TURN_ENTRIES, end: height, between }, visit);
+}
+
+interface Pages {
+  /** Of one page. */
+  readonly entries: number;
+  /** No batch that begins here or later is visited. */
+  readonly end: number;
+  readonly between?: () => Promise<void>;
+}
+
+async function readPages(
+  store: Store,
+  worldId: string,
+  fromSeq: number,
+  { entries, end, between }: Pages,
+  visit: (batch: StoredBatch) => boolean | void,
+): Promise<Answer<void>> {
   let next: number | undefined = fromSeq;
-  while (next !== undefined) {
-    const page = await store.journal.read(worldId, next, PAGE_ENTRIES);
+  while (next !== undefined && next < end) {
+    const page = await store.journal.read(worldId, next, entries);
     if (page.answer === 'corrupt') return refuse('journal.corrupt', `the journal has a hole at ${page.where}`);
     if (page.answer === 'unavailable') return refuse('host_error', `the store does not answer: ${page.message}`);
-    for (const batch of page.batches) if (visit(batch) === false) return ok(undefined);
+    for (const batch of page.batches) {
+      if (batch.firstSeq >= end || visit(batch) === false) return ok(undefined);
+    }
     next = page.next;
+    if (between !== undefined) await between();
   }
   return ok(undefined);
 }
@@ -51,6 +90,30 @@ export function decodeStoredBatch(batch: StoredBatch): Answer<DecodedBatch> {
     records.push(record.value);
   }
   return ok({ body: body.value, records });
+}
+
+export interface StampedRecord {
+  readonly record: JournalRecord;
+  /** Of its batch. */
+  readonly stamp: BatchBody['stamp'];
+}
+
+/** One record; undefined when the store no longer has it. */
+export async function recordAt(store: Store, worldId: string, seq: number): Promise<Answer<StampedRecord | undefined>> {
+  let found: Answer<StampedRecord | undefined> = ok(undefined);
+  const read = await readPages(store, worldId, seq, { entries: 1, end: seq + 1 }, (batch) => {
+    if (batch.lastSeq < seq) return true;
+    const body = decodeBatchBody(batch.body);
+    if (!body.ok) found = body;
+    else {
+      const record = decodeRecord(body.value.entries[seq - batch.firstSeq]!);
+      found = record.ok
+        ? ok({ record: record.value, stamp: body.value.stamp })
+        : refuse('journal.corrupt', `entry ${seq}: ${record.failure.message}`);
+    }
+    return false;
+  });
+  return read.ok ? found : read;
 }
 
 /** The batch whose first entry is `firstSeq`. */

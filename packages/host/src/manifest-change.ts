@@ -1,4 +1,5 @@
-import { fail, ok } from '@worldline/canon';
+import { typeErrors } from '@worldline/air';
+import { fail, ok, toHex } from '@worldline/canon';
 import type { ManifestIngress, StoredObject } from '@worldline/kernel';
 import type { Store } from '@worldline/ports';
 import type { HostConfig } from './config.ts';
@@ -22,10 +23,11 @@ export interface ManifestChangeRequest {
 }
 
 /**
- * Stores what the change refers to.
+ * Stores what the change refers to, if its plans and triggers are well typed: what runs is admitted here. The kernel
+ * reads a manifest without that check, since replay has to accept what was accepted once (D10).
  *
- * @returns the command to submit; `governance.direct_apply_disabled`, or `host_error` when the store does not take the
- *   objects.
+ * @returns the command to submit; `governance.direct_apply_disabled`, `manifest.validation` with the findings, or
+ *   `host_error` when the store does not take the objects.
  */
 export async function prepareManifestChange(
   store: Store,
@@ -33,10 +35,40 @@ export async function prepareManifestChange(
   request: ManifestChangeRequest,
 ): Promise<Answer<ManifestIngress>> {
   if (!config.governance.directApply) return fail(directApplyDisabled());
+  const illTyped = typeFailure(store, request);
+  if (illTyped !== undefined) return fail(illTyped);
   const put = await store.cas.putMany(request.objects);
   if (put.answer !== 'ok') return refuse('host_error', `the store did not take the definitions: ${put.answer}`);
   const { manifestHash, manifestBase, patchHash, actor, ingressId } = request;
   return ok({ kind: 'control', command: 'manifest', manifestHash, manifestBase, patchHash, actor, ingressId });
+}
+
+/**
+ * What is wrong with the types of a manifest that is to become active. Undefined also for one that does not load: that is
+ * for the kernel to refuse, on record.
+ *
+ * @param change - Its objects are looked at before the store, which has to hold the rest.
+ */
+export function typeFailure(
+  store: Store,
+  change: Pick<ManifestChangeRequest, 'manifestHash'> & Partial<Pick<ManifestChangeRequest, 'objects'>>,
+): HostFailure | undefined {
+  const given = new Map((change.objects ?? []).map((object) => [toHex(object.hash), object.bytes]));
+  const details = typeErrors(change.manifestHash, (hash) => {
+    const bytes = given.get(toHex(hash));
+    if (bytes !== undefined) return bytes;
+    const got = store.cas.getSync(hash);
+    return got.answer === 'ok' ? got.bytes : undefined;
+  });
+  const [first] = details;
+  if (first === undefined) return undefined;
+  return {
+    code: 'manifest.validation',
+    path: [],
+    message: `types do not fit: ${first.code}: ${first.message}`,
+    hint: first.hint,
+    details,
+  };
 }
 
 export function directApplyDisabled(): HostFailure {

@@ -1,7 +1,8 @@
 import { hashText, ok, toHex } from '@worldline/canon';
 import type { Applied, Emission } from '@worldline/kernel';
 import type { EffectOutcome } from '@worldline/ports';
-import { APPROVAL_KIND, approvalView, decisionOutcome, rolesFor } from './approvals.ts';
+import { rolesFor, subjectOf } from './approval-view.ts';
+import { APPROVAL_KIND, decisionOutcome } from './approvals.ts';
 import type { HostConfig } from './config.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { type Answer, type HostFailure, refuse } from './failure.ts';
@@ -39,10 +40,9 @@ export class OperatorReceipts {
     if (emission.kind !== APPROVAL_KIND) return refuse('not_found', `${hashText(emission.intentHash)} is no approval`);
     const prepared = prepareDecision(emission, request, this.#approvalAdapter());
     if (!prepared.ok) return prepared;
-    const roles = rolesFor(rules, approvalView(emission).subject);
-    if (roles !== undefined && request.roles !== undefined && !request.roles.some((role) => roles.includes(role))) {
-      return refuse('approval.role', `one of the roles ${roles.join(', ')} is needed`);
-    }
+    const roles = rolesFor(rules, subjectOf(emission));
+    if (roles !== undefined && request.roles !== undefined && !request.roles.some((role) => roles.includes(role)))
+      return roleMissing(roles);
     const applied = await this.#settle(emission, prepared.value, decisionOutcome(request));
     if (applied === undefined) return decided();
     if ('code' in applied) return { ok: false, failure: applied };
@@ -70,8 +70,8 @@ export class OperatorReceipts {
   /**
    * Recorded under `manual.<adapter>`.
    *
-   * @returns undefined when the emission was settled already; `receipt.unknown`, `receipt.intent_mismatch` or
-   *   `receipt.payload_invalid`.
+   * @returns undefined when the emission was settled already; `receipt.unknown`, `receipt.intent_mismatch`,
+   *   `receipt.payload_invalid` or `approval.role`.
    */
   async inject(request: ManualReceiptRequest): Promise<Answer<Applied | undefined>> {
     const { kernel } = this.#parts.loop();
@@ -85,6 +85,11 @@ export class OperatorReceipts {
     if (toHex(emission.intentHash) !== toHex(intentHash)) {
       return refuse('receipt.intent_mismatch', `emission ${emission.emissionSeq} has another intent`);
     }
+    if (emission.kind === APPROVAL_KIND && request.status === 'ok' && request.mayDecide === false)
+      return refuse('approval.role', 'an approval is decided in the name of who decides, not answered by hand', {
+        path: ['status'],
+        hint: `POST /api/approvals/${hashText(emission.intentHash)}, with a token that has scope "approval"`,
+      });
     const adapterId = request.adapterId ?? this.#parts.registry.find(emission.kind)?.id;
     const prepared = prepareManualReceipt(pinnedCatalog(kernel, emission), emission, { ...request, adapterId });
     if (!prepared.ok) return prepared;
@@ -122,6 +127,18 @@ export class OperatorReceipts {
 }
 
 const WITHDRAWN = { code: 'approval.withdrawn', message: 'nobody waits for this decision any more' } as const;
+
+/** @param roles - of the rule for the subject; a rule may name none, and is then the owner's alone. */
+function roleMissing(roles: readonly string[]): Answer<never> {
+  const [one] = roles;
+  return refuse('approval.role', 'this caller has no role that may decide it', {
+    path: ['roles'],
+    hint:
+      one === undefined
+        ? 'Only the owner of the world may decide it.'
+        : `Decide with one of the roles ${roles.join(', ')}: "worldline token create <name> --scope approval --role ${one}".`,
+  });
+}
 
 function decided(): Answer<never> {
   return refuse('approval.decided', 'this request has been decided');

@@ -1,7 +1,8 @@
 import { type Catalog, normalizeCbor } from '@worldline/air';
-import { type CborValue, encode, isWellFormed, utf8 } from '@worldline/canon';
+import { type CborValue, decode, encode, isWellFormed, utf8 } from '@worldline/canon';
 import type { EffectErrorData, Emission } from '@worldline/kernel';
 import type { Blobs, EffectError, EffectOutcome } from '@worldline/ports';
+import { APPROVAL_KIND } from './approvals.ts';
 import type { Redactor } from './secrets.ts';
 import type { UnsignedReceipt } from './signer.ts';
 
@@ -123,9 +124,18 @@ function readPayload(emission: Emission, payload: CborValue, rules: OutcomeRules
   const schema = effect.def.receiptSchema;
   const read = normalizeCbor(encoded, { kind: 'ref', name: schema }, rules.catalog.scope, schema);
   if (!read.ok) return bad(`${read.failure[0]!.code}: ${read.failure[0]!.message}`);
+  if (emission.kind === APPROVAL_KIND && !isDecision(read.value.bytes))
+    return bad('a decision is "approved" or "denied"');
   const alias = rules.mayEcho ? undefined : rules.redactor.leak(read.value.bytes);
   if (alias !== undefined) return { ok: false, code: 'secret.leak', message: `the payload holds the secret ${alias}` };
   return { ok: true, bytes: read.value.bytes };
+}
+
+/** @param payloadCbor - a `sys/ApprovalRequestReceipt@1`, whose schema takes any text (`builtins.md` §6). */
+function isDecision(payloadCbor: Uint8Array): boolean {
+  const payload = decode(payloadCbor);
+  const { decision } = (payload.ok ? payload.value : {}) as { readonly decision?: CborValue };
+  return decision === 'approved' || decision === 'denied';
 }
 
 function errorData(error: EffectError, detailRef: string | null, redactor: Redactor): EffectErrorData {

@@ -65,6 +65,8 @@ export interface ManualReceiptRequest {
     | undefined;
   /** Recorded as `manual.<adapterId>`. */
   readonly adapterId?: string | undefined;
+  /** May stand for the answer of a person, whose name is then what the payload says. Default true: the world's owner. */
+  readonly mayDecide?: boolean | undefined;
 }
 
 /** What the checks need to know of a world. */

@@ -2,7 +2,7 @@ import { bytesEqual, ok } from '@worldline/canon';
 import type { EffectIntent, EffectReceipt } from '@worldline/kernel';
 import type { Store } from '@worldline/ports';
 import type { Answer } from './failure.ts';
-import { decodeStoredBatch, readBatches } from './journal-read.ts';
+import { decodeStoredBatch, readBatches, recordAt } from './journal-read.ts';
 
 /** An effect that has its receipt: it is no longer in the state, only in the journal. */
 export interface SettledEffect {
@@ -48,22 +48,13 @@ export async function settledEffects(
     for (const { seq, receipt } of receipts.reverse()) {
       if (found.length === options.max) break;
       if (found.some((one) => bytesEqual(one.intent.intent_hash, receipt.intent_hash))) continue;
-      const intent = await intentAt(store, worldId, receipt.emission_seq);
-      if (intent !== undefined) found.push({ emissionSeq: receipt.emission_seq, intent, receiptSeq: seq, receipt });
+      const asked = await recordAt(store, worldId, receipt.emission_seq);
+      if (!asked.ok) return asked;
+      const intent = asked.value?.record;
+      if (intent?.record_kind === 'effect_intent')
+        found.push({ emissionSeq: receipt.emission_seq, intent, receiptSeq: seq, receipt });
     }
     await new Promise((resolve) => setImmediate(resolve));
   }
   return ok(found);
-}
-
-async function intentAt(store: Store, worldId: string, seq: number): Promise<EffectIntent | undefined> {
-  let intent: EffectIntent | undefined;
-  await readBatches(store, worldId, seq, (batch) => {
-    if (batch.lastSeq < seq) return true;
-    const decoded = decodeStoredBatch(batch);
-    const record = decoded.ok ? decoded.value.records[seq - batch.firstSeq] : undefined;
-    if (record?.record_kind === 'effect_intent') intent = record;
-    return false;
-  });
-  return intent;
 }

@@ -1,21 +1,41 @@
 import type { Catalog } from '@worldline/air';
 import { bytesEqual, FailureError, hashText, ok, sha256 } from '@worldline/canon';
-import { type Applied, encodeConfig, type Ingress, type Kernel, type WorldConfig } from '@worldline/kernel';
-import type { Clock, EffectAdapter, Failpoints, Head, Logger, Store } from '@worldline/ports';
-import { APPROVAL_KIND, type ApprovalTracker, type ApprovalView, approvalView } from './approvals.ts';
+import {
+  type Applied,
+  type Emission,
+  encodeConfig,
+  type Ingress,
+  type Kernel,
+  type WorldConfig,
+} from '@worldline/kernel';
+import type {
+  Clock,
+  EffectAdapter,
+  FabricAcceptance,
+  FabricMessage,
+  Failpoints,
+  Head,
+  Logger,
+  Store,
+  StoredBatch,
+} from '@worldline/ports';
+import { type ApprovalView, endedApprovals, pendingApprovals } from './approval-view.ts';
+import { APPROVAL_KIND, type ApprovalTracker } from './approvals.ts';
 import { answerOf, type IngressAnswer } from './batch-answer.ts';
 import type { Checkpointer, CheckpointStatus } from './checkpointer.ts';
 import type { HostConfig } from './config.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { type EffectView, effectView, effectViews, type Progress } from './effects.ts';
+import { enqueueMessage, type FabricSender, prepareMessage } from './fabric-inbox.ts';
 import { type Answer, type HostFailure, refuse } from './failure.ts';
 import { uuidv7 } from './ids.ts';
 import { encodeInboxItem, type InboxIngress } from './inbox-item.ts';
 import type { InboxReader } from './inbox-reader.ts';
-import { batchAt } from './journal-read.ts';
+import { enqueueRefusal } from './inbox-refusal.ts';
+import { batchAt, readBatchesInTurns } from './journal-read.ts';
 import type { Lease } from './lease.ts';
 import { type Loop, leaseFailure, lockedFailure } from './loop.ts';
-import { type ManifestChangeRequest, prepareManifestChange } from './manifest-change.ts';
+import { type ManifestChangeRequest, prepareManifestChange, typeFailure } from './manifest-change.ts';
 import { OperatorReceipts } from './operator-receipts.ts';
 import type { AdapterRegistry } from './registry.ts';
 import {
@@ -373,6 +393,9 @@ export class World {
 
   /** Any prepared ingress of a client, `control` commands included. */
   async submit(ingress: InboxIngress, wait: Wait = 'settled'): Promise<Answer<Submitted>> {
+    const isManifest = ingress.kind === 'control' && ingress.command === 'manifest';
+    const illTyped = isManifest ? typeFailure(this.#parts.store, ingress) : undefined;
+    if (illTyped !== undefined) return { ok: false, failure: illTyped };
     return this.#request(ok(ingress), wait);
   }
 
@@ -445,31 +468,57 @@ export class World {
       enqueuedAtNs: clock.wallNs(),
     });
     const answer = await store.inbox.enqueue(this.worldId, item, digest, dedupeKey, { isDelivery });
-    switch (answer.answer) {
-      case 'ok':
-      case 'duplicate':
-        this.#machinery.inbox.poll();
-        return ok({ state: 'accepted', ingressId, inboxSeq: answer.seq });
-      case 'conflict':
-        return refuse('ingress.conflict', 'this ingress_id was used for another ingress');
-      case 'full':
-        return refuse('full', 'the inbox of this world is full');
-      case 'world.archived':
-        return refuse('world.archived', 'this world is archived');
-      case 'not_found':
-        return refuse('not_found', `the store holds no world ${this.worldId}`);
-      case 'unavailable':
-        return refuse('host_error', `the store does not answer: ${answer.message}`);
-      default:
-        return answer satisfies never;
-    }
+    if (answer.answer !== 'ok' && answer.answer !== 'duplicate')
+      return enqueueRefusal(this.worldId, answer, 'this ingress_id was used for another ingress');
+    this.#machinery.inbox.poll();
+    return ok({ state: 'accepted', ingressId, inboxSeq: answer.seq });
+  }
+
+  // Messages of other worlds
+
+  /**
+   * Takes a message in (`host.md` §5.7).
+   *
+   * @returns once it is durable in the inbox; the codes of `prepareMessage` and `enqueueMessage`.
+   */
+  async receiveMessage(sender: FabricSender, message: FabricMessage): Promise<Answer<FabricAcceptance>> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return { ok: false, failure: refusal };
+    const { store, clock, config } = this.#parts;
+    const prepared = prepareMessage(this.#machinery.loop.kernel, sender, message, config.fabric.maxBytes);
+    if (!prepared.ok) return prepared;
+    const accepted = await enqueueMessage(store, this.worldId, prepared.value, clock.wallNs());
+    if (accepted.ok) this.#machinery.inbox.poll();
+    return accepted;
   }
 
   // Approvals
 
   /** Pending approvals, oldest first. */
-  approvals(): Promise<readonly ApprovalView[]> {
-    return this.read((kernel) => [...kernel.pending()].filter((e) => e.kind === APPROVAL_KIND).map(approvalView));
+  async approvals(): Promise<Answer<readonly ApprovalView[]>> {
+    const isAsking = ({ kind }: Emission) => kind === APPROVAL_KIND;
+    const emissions = await this.read((kernel) => [...kernel.pending()].filter(isAsking));
+    return this.#approvalViews(emissions);
+  }
+
+  /** One pending approval. */
+  async approval(intentHash: Uint8Array): Promise<Answer<ApprovalView | undefined>> {
+    const emission = await this.read((kernel) => kernel.emissionOfIntent(intentHash));
+    const emissions = emission?.kind === APPROVAL_KIND ? [emission] : [];
+    const views = await this.#approvalViews(emissions);
+    return views.ok ? ok(views.value[0]) : views;
+  }
+
+  #approvalViews(emissions: readonly Emission[]): Promise<Answer<readonly ApprovalView[]>> {
+    const { store, config } = this.#parts;
+    return pendingApprovals(store, this.worldId, emissions, config.approvals.rules);
+  }
+
+  /** The newest decided approvals, newest first. */
+  async decidedApprovals(max: number): Promise<Answer<readonly ApprovalView[]>> {
+    const { store, config } = this.#parts;
+    const height = await this.read((kernel) => kernel.head.height);
+    return endedApprovals(store, this.worldId, { rules: config.approvals.rules, max, height, decidedOnly: true });
   }
 
   /**
@@ -489,7 +538,7 @@ export class World {
   /**
    * A receipt made up by an operator, recorded under `manual.<adapter>`.
    *
-   * @returns `receipt.unknown`, `receipt.intent_mismatch` or `receipt.payload_invalid`; `duplicate: true` when the
+   * @returns `receipt.unknown`, `receipt.intent_mismatch`, `receipt.payload_invalid` or `approval.role`; `duplicate: true` when the
    *   emission was settled already.
    */
   async injectReceipt(request: ManualReceiptRequest): Promise<Answer<Submitted>> {
@@ -507,7 +556,9 @@ export class World {
 
   readonly #progress: Progress = ({ emissionSeq }) => {
     const flight = this.#machinery.dispatcher.stateOf(emissionSeq);
-    return flight && { state: flight.state === 'queued' ? 'open' : flight.state, attempt: flight.attempt };
+    if (flight === undefined) return undefined;
+    const { state, attempt, pause } = flight;
+    return { state: state === 'queued' ? 'open' : state, attempt, pause };
   };
 
   /** The newest effect of this intent that has its receipt, if it is among the newest `entriesMax` records. */
@@ -601,6 +652,14 @@ export class World {
   }
 
   // Reads
+
+  /**
+   * Whole durable batches from the one that holds `fromSeq`, in order, up to the head as it is now or until `visit` answers
+   * false. The world goes on meanwhile.
+   */
+  readJournal(fromSeq: number, visit: (batch: StoredBatch) => boolean | void): Promise<Answer<void>> {
+    return readBatchesInTurns(this.#parts.store, this.worldId, fromSeq, visit);
+  }
 
   /** Runs `fn` on the state after the last durable batch; it must not keep the kernel. */
   read<T>(fn: (kernel: Kernel) => T): Promise<T> {
@@ -708,6 +767,7 @@ export class World {
       loop.stopIntake();
       inbox.stop();
       await loop.idle();
+      dispatcher.drain();
       await within(options.graceMs ?? config.shutdown.graceMs, () => dispatcher.idle(), options.hurry);
       dispatcher.stop('the world is being closed');
       await loop.idle();

@@ -1,8 +1,19 @@
 import { unwrap } from '@worldline/canon';
 import type { EffectAdapter } from '@worldline/ports';
 import { describe, expect, test } from 'vitest';
-import { rolesFor } from '../src/approvals.ts';
-import { approvals, Bench, gate, hostConfig, job, okOutcome, settle, until } from './bench-world.ts';
+import { endedApprovals, rolesFor } from '../src/approval-view.ts';
+import {
+  approvals,
+  Bench,
+  fakeAdapter,
+  gate,
+  hostConfig,
+  job,
+  NODES,
+  okOutcome,
+  settle,
+  until,
+} from './bench-world.ts';
 
 const ask = (id: string) => ({ plan: 't/ask@1', input: job(id) });
 
@@ -10,10 +21,10 @@ const ask = (id: string) => ({ plan: 't/ask@1', input: job(id) });
 async function pending(more: Parameters<Bench['open']>[0] = {}) {
   const bench = await Bench.create();
   const adapter = approvals();
-  const world = await bench.open({ adapters: [adapter], ...more });
+  const world = await bench.open({ adapters: [adapter, fakeAdapter()], ...more });
   await world.startPlan(ask('a'));
   await until(() => adapter.registered.length === 1);
-  const [view] = await world.approvals();
+  const [view] = unwrap(await world.approvals());
   return { bench, world, adapter, view: view!, intentHash: view!.intentHash };
 }
 
@@ -94,6 +105,30 @@ describe('approvals (`host.md` §5.6)', () => {
     expect(rolesFor(rules, 'delete')).toBeUndefined();
   });
 
+  test('ended ones are found however far they lie from their questions, and nothing else is taken for one', async () => {
+    const { bench, world, intentHash } = await pending();
+    await world.startPlan(ask('b'));
+    await world.startPlan({ plan: 't/call_plan@1', input: job('c') });
+    unwrap(await world.decideApproval({ intentHash, decision: 'denied', approver: 'socket:ada', rationale: 'no' }));
+    unwrap(await world.cancelPlan({ planId: 1, reason: 'enough', actor: 'me' }));
+    await until(async () => (await bench.of('effect_receipt')).length === 3);
+    const { height } = (await world.status()).head;
+    const ended = async (more: Partial<Parameters<typeof endedApprovals>[2]>) =>
+      unwrap(await endedApprovals(bench.store, bench.worldId, { rules: [], max: 10, height, ...more }));
+    const all = await ended({});
+    expect(all).toMatchObject([
+      { subject: 'b', end: { decision: undefined, errorCode: 'approval.withdrawn' } },
+      { subject: 'a', end: { decision: 'denied', approver: 'socket:ada', rationale: 'no', errorCode: undefined } },
+    ]);
+    for (const window of [1, 2, 3]) expect(await ended({ window })).toEqual(all);
+    expect(await ended({ window: 1, max: 1 })).toEqual([all[0]]);
+    expect(await ended({ window: 1, decidedOnly: true })).toEqual([all[1]]);
+    // As of a height before the receipts.
+    const asked = (await bench.records()).find(({ record }) => record.record_kind === 'effect_receipt')!.seq;
+    expect(await ended({ height: asked })).toEqual([]);
+    await world.close();
+  });
+
   test('it survives a restart: registered again, then decided', async () => {
     const { bench, world, intentHash } = await pending();
     await world.close();
@@ -126,7 +161,37 @@ describe('approvals (`host.md` §5.6)', () => {
       disposition: 'late',
     });
     await until(() => adapter.cancelled.length === 1);
-    expect(await world.approvals()).toEqual([]);
+    expect(unwrap(await world.approvals())).toEqual([]);
+    await world.close();
+    await bench.replays();
+  });
+
+  test('two runs that share one question wait for it both: it is withdrawn when the second has ended', async () => {
+    // Equal questions under one key are one effect (`kernel.md` §9.5); without a key each run asks its own.
+    const idempotency_key = { op: 'hash', args: [{ ref: '@plan.input.id' }] };
+    const nodes = NODES.map((node) =>
+      node['name'] === 't/ask@1'
+        ? {
+            ...node,
+            steps: (node['steps'] as object[]).map((step, i) => (i === 0 ? { ...step, idempotency_key } : step)),
+          }
+        : node,
+    );
+    const bench = await Bench.create({ nodes });
+    let world = await bench.open();
+    for (const _ of [0, 1]) unwrap(await world.startPlan(ask('a')));
+    expect(unwrap(await world.approvals())).toHaveLength(1);
+    unwrap(await world.cancelPlan({ planId: 0, reason: 'enough', actor: 'me' }));
+    // Who waits is found again in the state.
+    await world.close();
+    world = await bench.open();
+    unwrap(await world.cancelPlan({ planId: 1, reason: 'enough', actor: 'me' }));
+    await until(async () => (await bench.of('effect_receipt')).length === 1);
+    const records = (await bench.records()).map(({ record }) => record);
+    expect(records.flatMap((record) => (record.record_kind === 'plan_ended' ? [record.plan_id] : []))).toEqual([0, 1]);
+    const receiptAt = records.findIndex((record) => record.record_kind === 'effect_receipt');
+    expect(receiptAt).toBeGreaterThan(records.findLastIndex((record) => record.record_kind === 'plan_ended'));
+    expect(records[receiptAt]).toMatchObject({ error: { code: 'approval.withdrawn' } });
     await world.close();
     await bench.replays();
   });
@@ -174,6 +239,15 @@ describe('approvals (`host.md` §5.6)', () => {
     await Promise.all([complete!('approved'), complete!('denied')]);
     await settle();
     expect((await other.of('effect_receipt')).length).toBe(1);
+    // A word that is neither yes nor no makes the receipt invalid (`builtins.md` §6).
+    complete = undefined;
+    await second.startPlan(ask('b'));
+    await until(() => complete !== undefined);
+    await complete!('perhaps');
+    expect((await other.of('effect_receipt'))[1]).toMatchObject({
+      status: 'error',
+      error: { code: 'adapter.bad_payload' },
+    });
     await second.close();
   });
 });
@@ -181,7 +255,6 @@ describe('approvals (`host.md` §5.6)', () => {
 describe('receipts by hand', () => {
   const never = () => new Promise<never>(() => {});
   test('a manual receipt settles an open effect, aborts the adapter, and a late result changes nothing', async () => {
-    const { fakeAdapter } = await import('./bench-world.ts');
     const bench = await Bench.create();
     const late = gate();
     let isAborted = false;
@@ -216,7 +289,6 @@ describe('receipts by hand', () => {
   });
 
   test('what does not fit is refused with its code', async () => {
-    const { fakeAdapter } = await import('./bench-world.ts');
     const bench = await Bench.create();
     const world = await bench.open({ adapters: [fakeAdapter(never)] });
     await world.startPlan({ plan: 't/call_plan@1', input: job('a') });

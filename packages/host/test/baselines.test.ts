@@ -112,7 +112,7 @@ async function history(steps: readonly number[]): Promise<Bench> {
       bench.clock.advance(61n * SECOND_NS);
       await settle();
     } else if (step === 4) {
-      const [first] = await world.approvals();
+      const [first] = unwrap(await world.approvals());
       if (first !== undefined)
         await world.decideApproval({ intentHash: first.intentHash, decision: 'approved', approver: 'a' });
     } else if (step === 5) await world.cancelPlan({ planId: jobs, reason: 'r', actor: 'a' });

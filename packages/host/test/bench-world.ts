@@ -1,4 +1,4 @@
-import { type Loaded, loadAuthored } from '@worldline/air';
+import { type Loaded, type LoadOptions, loadAuthored } from '@worldline/air';
 import { decode, FailureError, unwrap } from '@worldline/canon';
 import { defaultConfig, type JournalRecord, type WorldConfig } from '@worldline/kernel';
 import type {
@@ -170,8 +170,8 @@ export const NODES: readonly Node[] = [
   },
 ];
 
-export function loaded(nodes: readonly Node[] = NODES): Loaded {
-  const result = loadAuthored([{ path: 'air/world.air.json', text: JSON.stringify(nodes) }]);
+export function loaded(nodes: readonly Node[] = NODES, options: LoadOptions = {}): Loaded {
+  const result = loadAuthored([{ path: 'air/world.air.json', text: JSON.stringify(nodes) }], options);
   if (!result.ok)
     throw new FailureError({ ...result.failure[0]!, message: JSON.stringify(result.failure.slice(0, 5)) });
   return result.value;
@@ -316,6 +316,8 @@ export interface BenchOptions {
   readonly store?: MemoryStoreOptions;
   readonly nodes?: readonly Node[];
   readonly config?: Partial<WorldConfig>;
+  /** How the nodes are read. */
+  readonly load?: LoadOptions;
 }
 
 /** One world over a memory store, which may be opened and lost again and again. */
@@ -340,7 +342,9 @@ export class Bench {
     const store = memoryStore(options.store);
     const config = { ...defaultConfig(), logical_origin: 0n, clock: 'virtual' as const, ...options.config };
     const worldKey = ephemeralKey();
-    const created = unwrap(await createWorld({ store, loaded: loaded(options.nodes), config, worldKey, clock }));
+    const created = unwrap(
+      await createWorld({ store, loaded: loaded(options.nodes, options.load), config, worldKey, clock }),
+    );
     return new Bench(store, created.worldId, clock, worldKey);
   }
 

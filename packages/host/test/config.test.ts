@@ -1,5 +1,5 @@
 import { unwrap } from '@worldline/canon';
-import { encodeConfig } from '@worldline/kernel';
+import { decodeConfig, encodeConfig } from '@worldline/kernel';
 import { describe, expect, test } from 'vitest';
 import { defaultHostConfig, readHostConfig } from '../src/config.ts';
 
@@ -47,7 +47,11 @@ describe('worldline.host.json (`host.md` §13)', () => {
           env_proxy: true,
           retry_statuses: [503],
         },
-        approvals: { max_pending: 5, rules: [{ subject_prefix: 'x', roles: ['r'] }] },
+        approvals: {
+          max_pending: 5,
+          rules: [{ subject_prefix: 'x', roles: ['r'] }],
+          webhook: { url: 'https://desk.test/in?team=a', secret: 'b' },
+        },
         secrets: { bindings: { b: 'env:B' }, allow_placeholders: true, allow_echo: ['k'] },
         receipts: {
           trusted_keys: [
@@ -81,7 +85,11 @@ describe('worldline.host.json (`host.md` §13)', () => {
         envProxy: true,
         retryStatuses: [503],
       },
-      approvals: { maxPending: 5, rules: [{ subjectPrefix: 'x', roles: ['r'] }] },
+      approvals: {
+        maxPending: 5,
+        rules: [{ subjectPrefix: 'x', roles: ['r'] }],
+        webhook: { url: 'https://desk.test/in?team=a', secret: 'b' },
+      },
       secrets: { bindings: { b: 'env:B' }, allowPlaceholders: true, allowEcho: ['k'] },
       receipts: {
         trustedKeys: [{ adapterId: 'a', keyId: 'k', alg: 'ed25519', kinds: ['x.*'], fromNs: 1n, untilNs: 2000n }],
@@ -104,23 +112,23 @@ describe('worldline.host.json (`host.md` §13)', () => {
   });
 
   test('an unknown key is refused where it stands, with the key that was meant', () => {
-    const read = readHostConfig({ effects: { timeout: 1 }, htpp: {}, journal: { fsnc: 'group' } }, {});
+    const read = readHostConfig({ effects: { timeout: 1, limit: 2 }, htpp: {}, journal: { fsnc: 'group' } }, {});
     expect(read.ok).toBe(false);
     if (read.ok) return;
     expect(read.failure.map((f) => [f.code, f.path.join('.'), f.hint])).toEqual([
       ['config.unknown_key', 'htpp', 'Did you mean "http"?'],
-      ['config.unknown_key', 'effects.timeout', 'Known keys: timeout_ms, max_in_flight, retry.'],
+      ['config.unknown_key', 'effects.timeout', 'Did you mean "timeout_ms"?'],
+      ['config.unknown_key', 'effects.limit', 'Known keys: timeout_ms, max_in_flight, retry.'],
       ['config.unknown_key', 'journal.fsnc', 'Did you mean "fsync"?'],
     ]);
   });
 
   test('a section that a later release brings is "not supported yet"', () => {
-    expect(problems({ server: {}, llm: {} })).toEqual([
-      ['unsupported', 'server'],
+    expect(problems({ publish: {}, llm: {} })).toEqual([
+      ['unsupported', 'publish'],
       ['unsupported', 'llm'],
     ]);
     expect(problems({ store: { engine: 'postgres' } })).toEqual([['config.invalid', 'store.engine']]);
-    expect(problems({ world: { fabric_accept: [] } })).toEqual([['config.invalid', 'world.fabric_accept']]);
   });
 
   test.each([
@@ -129,9 +137,13 @@ describe('worldline.host.json (`host.md` §13)', () => {
     [{ effects: 7 }, 'effects'],
     [{ effects: { timeout_ms: 'x' } }, 'effects.timeout_ms'],
     [{ effects: { timeout_ms: -1 } }, 'effects.timeout_ms'],
+    [{ effects: { retry: 5 } }, 'effects.retry'],
+    [{ effects: { retry: [{ max: 1 }] } }, 'effects.retry'],
+    [{ effects: { retry: { 'host.http': null } } }, 'effects.retry.host.http'],
     [{ http: { allow_private: [7] } }, 'http.allow_private'],
     [{ http: { redirects: 'follow' } }, 'http.redirects'],
     [{ http: { credentials: [{}] } }, 'http.credentials.0.grant'],
+    [{ receipts: { trusted_keys: [{ alg: 'hmac-sha256' }] } }, 'receipts.trusted_keys.0.key'],
     [{ receipts: { trusted_keys: [{ key: 'zz' }] } }, 'receipts.trusted_keys.0.key'],
     [{ receipts: { trusted_keys: [{ key: 'abcd' }] } }, 'receipts.trusted_keys.0.key'],
     [{ receipts: { trusted_keys: [{ key: 'ab'.repeat(32), from_ns: 7 }] } }, 'receipts.trusted_keys.0.from_ns'],
@@ -164,5 +176,110 @@ describe('worldline.host.json (`host.md` §13)', () => {
       ['config.invalid', 'env.WORLDLINE_EFFECT_TIMEOUT_MS'],
       ['config.invalid', 'env.WORLDLINE_LOG'],
     ]);
+  });
+});
+
+describe('messages between worlds: fabric.* and world.fabric_accept', () => {
+  test('peers by path or by address and token, and who is heard', () => {
+    const read = readHostConfig(
+      {
+        fabric: {
+          peers: {
+            lab: { path: '../lab' },
+            far: { url: 'https://far.test/w', token: 'env:FAR' },
+            via: { url: 'http://[::1]:7', token: 'far-token' },
+          },
+          max_bytes: 99,
+        },
+        secrets: { bindings: { 'far-token': 'file:far' } },
+        world: {
+          fabric_accept: [{ from: 'lab' }, { from: 'air://u/*', schemas: ['a/B@1'], modes: ['inbox', 'event'] }],
+        },
+      },
+      {},
+    );
+    if (!read.ok) throw new Error(JSON.stringify(read.failure));
+    const { peers, maxBytes } = read.value.fabric;
+    expect([...peers.keys()]).toEqual(['lab', 'far', 'via']);
+    expect(peers.get('lab')).toEqual({ path: '../lab' });
+    expect(peers.get('far')).toEqual({ url: new URL('https://far.test/w'), token: 'env:FAR' });
+    expect(maxBytes).toBe(99);
+    expect(read.value.world.fabric_accept).toEqual([
+      { from: 'lab' },
+      { from: 'air://u/*', schemas: ['a/B@1'], modes: ['inbox', 'event'] },
+    ]);
+    expect(decodeConfig(encodeConfig(read.value.world)).ok).toBe(true);
+  });
+
+  const webhook = (given: unknown) => ({ approvals: { webhook: given } });
+  const peers = (peer: unknown) => ({ fabric: { peers: { lab: peer } } });
+  test.each([
+    [webhook({ url: 'https://a' }), 'approvals.webhook.secret'],
+    [webhook({ secret: 'env:A' }), 'approvals.webhook.url'],
+    [webhook({ url: 'https://a', secret: 'abc' }), 'approvals.webhook.secret'],
+    [webhook({ url: 'https://u:p@a', secret: 'env:A' }), 'approvals.webhook.url'],
+    [webhook({ url: 'mailto:a', secret: 'env:A' }), 'approvals.webhook.url'],
+    [peers({}), 'fabric.peers.lab.url'],
+    [peers({ path: '' }), 'fabric.peers.lab.path'],
+    [peers({ path: 'a', url: 'http://a' }), 'fabric.peers.lab.path'],
+    [peers({ url: 'http://a' }), 'fabric.peers.lab.token'],
+    [peers({ url: 'http://a', token: 'abc' }), 'fabric.peers.lab.token'],
+    [peers({ url: 'ftp://a', token: 'env:A' }), 'fabric.peers.lab.url'],
+    [peers({ url: 'http://u:p@a', token: 'env:A' }), 'fabric.peers.lab.url'],
+    [peers({ url: 'http://a?b', token: 'env:A' }), 'fabric.peers.lab.url'],
+    [peers({ url: 'no address', token: 'env:A' }), 'fabric.peers.lab.url'],
+    [{ fabric: { peers: { 'a/b': { path: 'x' } } } }, 'fabric.peers'],
+    [{ fabric: { max_bytes: 0 } }, 'fabric.max_bytes'],
+    [{ world: { fabric_accept: 'lab' } }, 'world.fabric_accept'],
+    [{ world: { fabric_accept: [{}] } }, 'world.fabric_accept.0.from'],
+    [{ world: { fabric_accept: [{ from: 'a', modes: ['shout'] }] } }, 'world.fabric_accept.0.modes'],
+    [{ world: { fabric_accept: [{ from: 'a', schemas: [7] }] } }, 'world.fabric_accept.0.schemas'],
+  ])('%j is refused at %s', (file, path) => {
+    expect(problems(file)).toEqual([['config.invalid', path]]);
+  });
+
+  test('messages are tried for as long as there is time, unless the file says otherwise', () => {
+    const retry = (file: unknown) => {
+      const read = readHostConfig(file, {});
+      return read.ok && read.value.effects.retryOf['host.fabric']?.max;
+    };
+    expect(retry({})).toBeGreaterThan(2);
+    expect(retry({ effects: { retry: { 'host.http': { max: 1 } } } })).toBeGreaterThan(2);
+    expect(retry({ effects: { retry: { 'host.fabric': { max: 1 } } } })).toBe(1);
+  });
+});
+
+describe('the API on the network: server.*', () => {
+  const server = (file: unknown, env: Record<string, string> = {}) => {
+    const read = readHostConfig({ server: file }, env);
+    if (!read.ok) throw new Error(JSON.stringify(read.failure));
+    const { enabled, host, port } = read.value.server;
+    return [enabled, host, port];
+  };
+
+  test('it is off until an address is given or it is switched on', () => {
+    expect(server({})).toEqual([false, '127.0.0.1', 7777]);
+    expect(server({ enabled: true })).toEqual([true, '127.0.0.1', 7777]);
+    expect(server({ bind: 'localhost:0' })).toEqual([true, 'localhost', 0]);
+    expect(server({ bind: '[::1]:80' })).toEqual([true, '::1', 80]);
+    expect(server({ bind: '127.0.0.1:1', enabled: false })).toEqual([false, '127.0.0.1', 1]);
+    expect(server({}, { WORLDLINE_HTTP_BIND: '127.0.0.1:5' })).toEqual([true, '127.0.0.1', 5]);
+    expect(server({ bind: '127.0.0.1:1' }, { WORLDLINE_HTTP_DISABLE: 'true' })[0]).toBe(false);
+  });
+
+  test('an address that other machines reach needs TLS, or a word', () => {
+    expect(problems({ server: { bind: '0.0.0.0:1' } })).toEqual([['config.invalid', 'server.bind']]);
+    expect(server({ bind: '0.0.0.0:1', insecure_bind: true })).toEqual([true, '0.0.0.0', 1]);
+    expect(server({ bind: '0.0.0.0:1', tls: { cert: 'c.pem', key: 'k.pem' } })).toEqual([true, '0.0.0.0', 1]);
+  });
+
+  test.each([
+    [{ bind: '127.0.0.1' }, 'server.bind'],
+    [{ bind: '127.0.0.1:99999' }, 'server.bind'],
+    [{ bind: 7 }, 'server.bind'],
+    [{ tls: { cert: 'c' } }, 'server.tls.key'],
+    [{ allowed_hosts: 'x' }, 'server.allowed_hosts'],
+  ])('%j is refused at %s', (file, path) => {
+    expect(problems({ server: file })).toEqual([['config.invalid', path]]);
   });
 });

@@ -2,7 +2,7 @@ import { hashOf, hashText, toHex, unwrap } from '@worldline/canon';
 import type { EffectAdapter, EffectOutcome, EffectRequest } from '@worldline/ports';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { retryPauseMs } from '../src/dispatcher.ts';
+import { type HostEvent, retryPauseMs } from '../src/dispatcher.ts';
 import { collectBatches } from '../src/journal-read.ts';
 import { AdapterRegistry } from '../src/registry.ts';
 import type { World } from '../src/world.ts';
@@ -262,6 +262,61 @@ describe('retries (`host.md` §3.2)', () => {
     expect(adapter.calls.length).toBe(1);
     expect(await receiptOf(bench)).toMatchObject({ error: { code: 'x.flaky' } });
     await world.close();
+  });
+
+  describe('a world that closes waits for no pause (§7.5)', () => {
+    const again = { retryable: true, notSent: true, retryAfterMs: 20_000 };
+    /** A world whose one effect waits for its second attempt; its clock stands still. */
+    async function paused(deliveryClass: 'read' | 'keyed' | 'at_most_once') {
+      const bench = await Bench.create();
+      const adapter = fakeAdapter(flaky(1, again), { deliveryClass });
+      let isPaused = false;
+      const onHostEvent = ({ event }: HostEvent) => {
+        isPaused ||= event === 'attempt_failed';
+      };
+      const world = await bench.open({ adapters: [adapter], onHostEvent });
+      await world.startPlan(start('a'));
+      await until(() => isPaused);
+      return { bench, adapter, world };
+    }
+
+    test.each(['read', 'keyed'] as const)('what is %s is left to the next start', async (deliveryClass) => {
+      const { bench, adapter, world } = await paused(deliveryClass);
+      await world.close({ graceMs: 3_600_000 });
+      expect(await receiptOf(bench)).toBeUndefined();
+      const next = await bench.open({ adapters: [adapter] });
+      unwrap(await next.runBatch({ timeoutMs: 10_000 }));
+      await next.close();
+      expect(adapter.calls.map(({ attempt, externalKey }) => [attempt, externalKey])).toEqual([
+        [1, adapter.calls[0]?.externalKey],
+        [2, adapter.calls[0]?.externalKey],
+      ]);
+      expect(await receiptOf(bench)).toMatchObject({ status: 'ok' });
+      await bench.replays();
+    });
+
+    test('so is an attempt that fails meanwhile', async () => {
+      const bench = await Bench.create();
+      const answered = gate();
+      const fails = flaky(1, again);
+      const adapter = fakeAdapter(() => answered.promise.then(fails));
+      const world = await bench.open({ adapters: [adapter] });
+      await world.startPlan(start('a'));
+      await until(() => adapter.calls.length === 1);
+      const closed = world.close({ graceMs: 3_600_000 });
+      answered.open();
+      await closed;
+      expect(await receiptOf(bench)).toBeUndefined();
+    });
+
+    test('what may be sent once only is waited for: its mark would say that it may have been sent', async () => {
+      const { bench, adapter, world } = await paused('at_most_once');
+      const closed = world.close({ graceMs: 3_600_000 });
+      bench.clock.advanceMs(20_000);
+      await closed;
+      expect(adapter.calls.length).toBe(2);
+      expect(await receiptOf(bench)).toMatchObject({ status: 'ok' });
+    });
   });
 
   test('a pause is full jitter over a doubling, capped step; a Retry-After is taken as it is', () => {

@@ -260,7 +260,7 @@ describe('receipts that come through the inbox are judged (`kernel.md` §10.2)',
     const world = await bench.open({ adapters: [fakeAdapter(), adapter] });
     await world.startPlan({ plan: 't/ask@1', input: job('a') });
     await until(() => adapter.registered.length === 1);
-    const [view] = await world.approvals();
+    const [view] = unwrap(await world.approvals());
     const receipt: UnsignedReceipt = {
       intentHash: view!.intentHash,
       emissionSeq: view!.emissionSeq,
@@ -326,7 +326,7 @@ describe('receipts that come through the inbox are judged (`kernel.md` §10.2)',
   ])('%s: refused on record, and the effect stays open', async (_, make, code) => {
     const { bench, world, receipt, send } = await withOpenApproval();
     expect(await send(make(receipt, bench))).toMatchObject({ ok: false, failure: { code } });
-    expect((await world.approvals()).length).toBe(1);
+    expect(unwrap(await world.approvals()).length).toBe(1);
     expect((await world.decideApproval({ intentHash: receipt.intentHash, decision: 'denied', approver: 'x' })).ok).toBe(
       true,
     );

@@ -1,4 +1,4 @@
-import { compilePatch, diffManifests, type Json, type JsonObject, printJson } from '@worldline/air';
+import { compilePatch, diffManifests, type Json, type JsonObject, type LoadOptions, printJson } from '@worldline/air';
 import { bytesEqual, decode, hashText, unwrap } from '@worldline/canon';
 import { describe, expect, test } from 'vitest';
 import {
@@ -81,13 +81,18 @@ function manifest(nodes: readonly Node[], change: (manifest: Node) => Node): Nod
 }
 
 /** What a push of these definitions would ask for. */
-async function changeTo(bench: Bench, world: World, nodes: readonly Node[]): Promise<ManifestChangeRequest> {
+async function changeTo(
+  bench: Bench,
+  world: World,
+  nodes: readonly Node[],
+  options: LoadOptions = {},
+): Promise<ManifestChangeRequest> {
   const hash = await world.read((kernel) => kernel.catalog.manifestHash);
   const get = (of: Uint8Array) => {
     const got = bench.store.cas.getSync(of);
     return got.answer === 'ok' ? got.bytes : undefined;
   };
-  const candidate = loaded(nodes);
+  const candidate = loaded(nodes, options);
   const nodeOf = new Map(candidate.objects.map((object) => [hashText(object.hash), object.bytes]));
   const { document } = diffManifests(
     { hash, manifest: unwrap(decode(get(hash)!)) as JsonObject },
@@ -95,7 +100,7 @@ async function changeTo(bench: Bench, world: World, nodes: readonly Node[]): Pro
     (of) => unwrap(decode(nodeOf.get(of)!)) as Json,
     { prune: true },
   );
-  const compiled = compilePatch(printJson(document!), get);
+  const compiled = compilePatch(printJson(document!), get, options);
   if (!compiled.ok) throw new Error(JSON.stringify(compiled.failure));
   const { manifestHash, manifestBase, patchHash, objects } = compiled.value;
   return { manifestHash, manifestBase, patchHash, objects, actor: 'socket:ada' };
@@ -103,6 +108,19 @@ async function changeTo(bench: Bench, world: World, nodes: readonly Node[]): Pro
 
 async function push(bench: Bench, world: World, nodes: readonly Node[]): Promise<void> {
   unwrap(await world.changeManifest(await changeTo(bench, world, nodes)));
+}
+
+/** A number where `t/Done@1` has a text. */
+function illTyped(nodes: readonly Node[]): Node[] {
+  const wrong = { value: { record: { id: { op: 'len', args: [{ ref: '@plan.input.id' }] } } } };
+  return nodes.map((node) =>
+    node['name'] === 't/listen@1'
+      ? {
+          ...node,
+          steps: (node['steps'] as Node[]).map((step) => (step['op'] === 'raise_event' ? { ...step, ...wrong } : step)),
+        }
+      : node,
+  );
 }
 
 const active = (world: World) => world.read((kernel) => hashText(kernel.catalog.manifestHash));
@@ -166,6 +184,40 @@ describe('a change of manifest', () => {
     await world.close();
   });
 
+  test('to plans that are ill typed: manifest.validation with the findings, nothing stored, nothing journaled (expressions.md §13)', async () => {
+    const bench = await Bench.create({ nodes: FIRST });
+    const world = await bench.open();
+    const before = (await bench.records()).length;
+    const request = await changeTo(bench, world, illTyped(FIRST), { staticTypes: false });
+    expect(await world.changeManifest(request)).toMatchObject({
+      failure: {
+        code: 'manifest.validation',
+        details: [{ code: 'slot_type', name: 't/listen@1', path: ['steps', 1, 'value', 'record', 'id'] }],
+      },
+    });
+    expect((await bench.records()).length).toBe(before);
+    expect(await bench.store.cas.has(request.patchHash)).toBe(false);
+
+    // Nor by the way of an ingress that somebody made, its objects being in the store.
+    await bench.store.cas.putMany(request.objects);
+    const { manifestHash, manifestBase, patchHash, actor } = request;
+    const ingress = { kind: 'control', command: 'manifest', manifestHash, manifestBase, patchHash, actor } as const;
+    expect(await world.submit(ingress)).toMatchObject({ failure: { code: 'manifest.validation' } });
+    expect((await bench.records()).length).toBe(before);
+    await world.close();
+  });
+
+  test('a world that has ill-typed plans from before the checker opens and replays (D10)', async () => {
+    const bench = await Bench.create({ nodes: illTyped(FIRST), load: { staticTypes: false } });
+    const world = await bench.open();
+    unwrap(await world.startPlan({ plan: 't/listen@1', input: { json: { id: 'a' } } }));
+    await world.close();
+    await bench.replays();
+    const again = await bench.open();
+    expect(await again.read((kernel) => [...kernel.instances()].length)).toBe(1);
+    await again.close();
+  });
+
   test('through the durable inbox, as a process beside the running one asks for it', async () => {
     const bench = await Bench.create({ nodes: FIRST });
     const world = await bench.open();
@@ -216,13 +268,13 @@ async function park(bench: Bench, world: World): Promise<void> {
     ['t/listen@1', job('event')],
   ] as const)
     unwrap(await world.startPlan({ plan, input }));
-  await until(async () => (await world.approvals()).length === 1);
+  await until(async () => unwrap(await world.approvals()).length === 1);
   expect((await bench.of('plan_started')).length).toBe(4);
 }
 
 /** Lets everything arrive that the parked runs wait for. */
 async function arrive(bench: Bench, world: World): Promise<void> {
-  const [approval] = await world.approvals();
+  const [approval] = unwrap(await world.approvals());
   unwrap(
     await world.decideApproval({ intentHash: approval!.intentHash, decision: 'approved', approver: 'socket:ada' }),
   );
@@ -253,7 +305,7 @@ describe('runs that are under way end under the definition they started with (go
         ...(restarts === 'killed' ? { dead: `worker-${n}` } : {}),
       }));
     }
-    await until(async () => (await world.approvals()).length === 1);
+    await until(async () => unwrap(await world.approvals()).length === 1);
     unwrap(await world.startPlan({ plan: 't/listen@1', input: job('later') }));
     answer.open();
     await arrive(bench, world);
@@ -465,7 +517,7 @@ describe('a process dies around the change (W16, F17)', () => {
 
       const heir = await bench.reopen({ adapters: adapters() });
       expect(bytesEqual(await heir.read((kernel) => kernel.catalog.manifestHash), request.manifestHash)).toBe(durable);
-      await until(async () => (await heir.approvals()).length === 1);
+      await until(async () => unwrap(await heir.approvals()).length === 1);
       unwrap(await heir.startPlan({ plan: 't/listen@1', input: job('later') }));
       answer.open();
       await arrive(bench, heir);

@@ -450,7 +450,7 @@ describe('what this process signed itself and hands over in memory is not verifi
     unwrap(await p.world.runBatch({ timeoutMs: 5_000 }));
     expect((await p.bench.of('effect_receipt')).at(-1)).toMatchObject({ sig_key: nonsense.keyId, status: 'ok' });
     await p.world.startPlan({ plan: 't/ask@1', input: job('b') });
-    const [approval] = await p.world.approvals();
+    const [approval] = unwrap(await p.world.approvals());
     const receipt: UnsignedReceipt = {
       intentHash: approval!.intentHash,
       emissionSeq: approval!.emissionSeq,

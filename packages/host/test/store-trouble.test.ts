@@ -90,7 +90,8 @@ class Keeper {
     while ((await this.bench.done()).length < count) {
       const world = await this.world();
       this.bench.clock.advanceMs(stepMs);
-      for (const { intentHash } of await world.approvals().catch(() => []))
+      const pending = await world.approvals().catch(() => undefined);
+      for (const { intentHash } of pending?.ok === true ? pending.value : [])
         await world.decideApproval({ intentHash, decision: 'approved', approver: 'socket:ada' });
       await turn();
     }
