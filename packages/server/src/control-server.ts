@@ -2,14 +2,20 @@ import { lstatSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { ok } from '@worldline/canon';
-import { type Answer, refuse, type World } from '@worldline/host';
+import { type Answer, type FabricSender, refuse, type World } from '@worldline/host';
 import type { Logger } from '@worldline/ports';
 import { chooseAddress, SHORT_FOLDER } from './address.ts';
+import { type ApiListener, type ApiListenerOptions, startApiListener, tokenSender } from './api-listener.ts';
+import { approvalEndpoints } from './approvals.ts';
+import { clientEndpoints } from './clients.ts';
 import { configEndpoints } from './config.ts';
 import { readDaemonFile, removeDaemonFile, writeDaemonFile } from './daemon-file.ts';
 import { effectEndpoints } from './effects.ts';
+import { fabricEndpoints } from './fabric.ts';
 import { generalEndpoints } from './general.ts';
 import { ApiServer } from './http-server.ts';
+import { summaryEndpoints } from './summary.ts';
+import { traceEndpoints } from './trace.ts';
 
 /**
  * The control socket of a world that this process runs (`host.md` §1, §8.1): HTTP for whoever the operating system lets
@@ -21,6 +27,8 @@ import { ApiServer } from './http-server.ts';
 export interface ControlServer {
   /** Path of the socket, or name of the pipe. */
   readonly socket: string;
+  /** Where it listens on the network too. */
+  readonly url: string | undefined;
   close(): Promise<void>;
 }
 
@@ -33,6 +41,10 @@ export interface ControlServerOptions {
   /** Who is on the other side: `socket:<user>`. */
   readonly identity: string;
   readonly log: Logger;
+  /** The world of the same user that has this id, as this world knows it. Absent: messages of none are taken. */
+  readonly localSender?: ((worldId: string) => Promise<FabricSender | undefined>) | undefined;
+  /** Listens on the network too (`server.*`). */
+  readonly listen?: Pick<ApiListenerOptions, 'bind' | 'allowedHosts' | 'allowedOrigins' | 'tls'> | undefined;
   readonly onShutdown: (request: { readonly graceMs: number | undefined }) => void;
 }
 
@@ -40,44 +52,71 @@ export interface ControlServerOptions {
 export async function startControlServer(options: ControlServerOptions): Promise<Answer<ControlServer>> {
   const { world, dir, log } = options;
   removeShortFolder(readDaemonFile(dir)?.socket);
+  const endpoints = [
+    ...generalEndpoints({
+      world,
+      version: options.version,
+      startedAtNs: BigInt(options.startedAt.getTime()) * 1_000_000n,
+      onShutdown: options.onShutdown,
+    }),
+    ...effectEndpoints(world),
+    ...clientEndpoints(world),
+    ...approvalEndpoints(world),
+    ...configEndpoints(world),
+    ...summaryEndpoints(world),
+    ...traceEndpoints(world),
+  ];
+  const refusal = () => world.refusal;
   const server = new ApiServer({
     endpoints: [
-      ...generalEndpoints({
-        world,
-        version: options.version,
-        startedAtNs: BigInt(options.startedAt.getTime()) * 1_000_000n,
-        onShutdown: options.onShutdown,
-      }),
-      ...effectEndpoints(world),
-      ...configEndpoints(world),
+      ...endpoints,
+      ...fabricEndpoints(world, async (_identity, fromWorld) => options.localSender?.(fromWorld)),
     ],
-    refusal: () => world.refusal,
-    identity: { name: options.identity, scopes: ['admin'] },
+    refusal,
+    identity: { name: options.identity, scopes: ['admin'], roles: 'every' },
     log,
   });
   let address: ReturnType<typeof chooseAddress>;
   let inode: number | undefined;
+  let listener: ApiListener | undefined;
+  if (options.listen !== undefined) {
+    const started = await startApiListener({
+      ...options.listen,
+      endpoints: [...endpoints, ...fabricEndpoints(world, async (identity, from) => tokenSender(identity, from))],
+      refusal,
+      dir,
+      log,
+    });
+    if (!started.ok) return started;
+    listener = started.value;
+  }
   try {
     address = chooseAddress(dir);
-    if (address === undefined)
+    if (address === undefined) {
+      await listener?.close();
       return refuse('control.unavailable', 'world folder and temporary folder are both too deep for a socket', {
         hint: 'Set TMPDIR to a folder with a short path.',
       });
+    }
     inode = await listen(server, address.path);
     writeDaemonFile(dir, {
       pid: process.pid,
+      http_url: listener?.url,
       socket: address.path,
       started_at: options.startedAt.toISOString(),
       version: options.version,
     });
   } catch (error) {
+    await listener?.close();
     await server.close();
     return refuse('control.unavailable', `the control socket cannot be made: ${(error as Error).message}`);
   }
   const { path, madeFolder } = address;
   return ok({
     socket: path,
+    url: listener?.url,
     async close() {
+      await listener?.close();
       await server.close();
       removeOwn(path, inode);
       if (madeFolder !== undefined) removeFolder(madeFolder);

@@ -1,4 +1,4 @@
-import type { Catalog, Json } from '@worldline/air';
+import { type Catalog, type Json, recordedParamsSchema } from '@worldline/air';
 import { bytesEqual, fromBase64, hashText, ok, parseHashText, toBase64 } from '@worldline/canon';
 import {
   type Answer,
@@ -12,6 +12,7 @@ import {
 import type { IntentOrigin } from '@worldline/kernel';
 import { recordJson, typedJson } from '@worldline/summary';
 import type { Body } from './body.ts';
+import { inTurns } from './in-turns.ts';
 import { Members } from './request.ts';
 import type { Endpoint } from './router.ts';
 
@@ -26,6 +27,7 @@ export function effectEndpoints(world: World): readonly Endpoint[] {
     {
       method: 'GET',
       path: '/api/effects',
+      scope: 'read',
       query: ['status', 'kind'],
       async run({ query }) {
         const status = query.get('status');
@@ -41,6 +43,7 @@ export function effectEndpoints(world: World): readonly Endpoint[] {
     {
       method: 'GET',
       path: '/api/effects/{intent_hash}',
+      scope: 'read',
       async run({ params: [text] }) {
         const hash = readHash(text!);
         if (!hash.ok) return hash;
@@ -56,6 +59,7 @@ export function effectEndpoints(world: World): readonly Endpoint[] {
     {
       method: 'POST',
       path: '/api/effects/{intent_hash}/retry',
+      scope: 'receipt',
       async run({ params: [text], body }) {
         const members = new Members(body, []);
         if (members.problem !== undefined) return members.problem;
@@ -68,10 +72,12 @@ export function effectEndpoints(world: World): readonly Endpoint[] {
     {
       method: 'POST',
       path: '/api/receipts',
-      async run({ body }) {
+      scope: 'receipt',
+      async run({ body, identity }) {
         const request = readReceipt(body);
         if (!request.ok) return request;
-        const answer = await world.injectReceipt(request.value);
+        // Scope and roles for decisions are other ones, and the approver is whoever asks (`host.md` §5.6).
+        const answer = await world.injectReceipt({ ...request.value, mayDecide: identity.roles === 'every' });
         if (!answer.ok) return answer;
         const isDuplicate =
           answer.value.state === 'settled_before' || ('duplicate' in answer.value && answer.value.duplicate);
@@ -81,18 +87,6 @@ export function effectEndpoints(world: World): readonly Endpoint[] {
   ];
 }
 
-const TURN = 256;
-
-/** A long list, with turns for everything else that the process does. */
-async function inTurns<T, R>(list: readonly T[], make: (one: T) => R): Promise<R[]> {
-  const made: R[] = [];
-  for (const one of list) {
-    made.push(make(one));
-    if (made.length % TURN === 0) await new Promise((resolve) => setImmediate(resolve));
-  }
-  return made;
-}
-
 /**
  * A pending effect; without a receipt there is no more to say.
  *
@@ -100,7 +94,7 @@ async function inTurns<T, R>(list: readonly T[], make: (one: T) => R): Promise<R
  *   no longer fit are shown as they are.
  */
 export function effectJson(view: EffectView, catalog: Catalog): { readonly [key: string]: Body | undefined } {
-  const { emission, state, attempt, dueNs } = view;
+  const { emission, state, attempt, dueNs, pause } = view;
   return {
     intent_hash: hashText(emission.intentHash),
     emission_seq: emission.emissionSeq,
@@ -111,6 +105,8 @@ export function effectJson(view: EffectView, catalog: Catalog): { readonly [key:
     status: state,
     attempt,
     due_ns: dueNs === undefined ? undefined : String(dueNs),
+    next_attempt_ns: pause === undefined ? undefined : String(pause.untilNs),
+    last_error_code: pause?.code,
     params: paramsJson(emission.kind, emission.paramsCbor, catalog),
   };
 }
@@ -132,7 +128,8 @@ export function settledJson(settled: SettledEffect, catalog: Catalog): { readonl
 }
 
 function paramsJson(kind: string, cbor: Uint8Array, catalog: Catalog): Json {
-  const schema = catalog.effects.get(kind)?.def.paramsSchema;
+  const effect = catalog.effects.get(kind)?.def;
+  const schema = effect && recordedParamsSchema(effect);
   return typedJson(cbor, schema === undefined ? undefined : catalog.scope.lookup(schema), catalog);
 }
 
@@ -142,7 +139,8 @@ function originJson(origin: IntentOrigin): Body {
   return { ...rest, key_b64: key === undefined ? undefined : toBase64(key) };
 }
 
-function readHash(text: string): Answer<Uint8Array> {
+/** @returns `invalid_request` for what is no intent hash. */
+export function readHash(text: string): Answer<Uint8Array> {
   const hash = parseHashText(text);
   return hash === undefined
     ? refuse('invalid_request', `"${text.slice(0, 80)}" is no intent hash`, {

@@ -3,6 +3,7 @@ import { ok } from '@worldline/canon';
 import type { World } from '@worldline/host';
 import { Members } from './request.ts';
 import type { Endpoint } from './router.ts';
+import { hasScope } from './scope.ts';
 
 /** Endpoints about the world as a whole (`host.md` §8.3, "General"). */
 
@@ -23,7 +24,9 @@ export function generalEndpoints(options: GeneralOptions): readonly Endpoint[] {
     {
       method: 'GET',
       path: '/api/health',
-      async run() {
+      scope: 'none',
+      async run({ identity }) {
+        if (!hasScope(identity.scopes, 'read')) return ok({ body: { ok: true } });
         const status = await world.status();
         return ok({
           body: {
@@ -39,6 +42,7 @@ export function generalEndpoints(options: GeneralOptions): readonly Endpoint[] {
     {
       method: 'GET',
       path: '/api/info',
+      scope: 'read',
       async run({ identity }) {
         const status = await world.status();
         return ok({

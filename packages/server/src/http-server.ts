@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import { type HostFailure, refuse } from '@worldline/host';
+import { ok } from '@worldline/canon';
+import { type Answer, type HostFailure, refuse } from '@worldline/host';
 import type { Logger } from '@worldline/ports';
 import { type Body, bodyText, failureBody } from './body.ts';
 import { httpStatus } from './http-status.ts';
 import { type Identity, parseBody, readBody } from './request.ts';
 import { type Endpoint, type Reply, route } from './router.ts';
+import { hasScope } from './scope.ts';
 
 /**
  * One API over HTTP (`host.md` §8), whatever it listens on.
@@ -31,7 +34,10 @@ export interface ApiServerOptions {
   readonly endpoints: readonly Endpoint[];
   /** Why nothing is done any more: the world is being closed, or is lost. */
   readonly refusal: () => HostFailure | undefined;
-  readonly identity: Identity;
+  /** Who asks: always the same, or found out for each request. */
+  readonly identity: Identity | ((message: IncomingMessage) => Answer<Identity>);
+  /** PEM texts; absent: plain HTTP. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
   readonly log: Logger;
   readonly limits?: Partial<typeof LIMITS> | undefined;
 }
@@ -47,16 +53,16 @@ export class ApiServer {
     this.#options = options;
     const limits = { ...LIMITS, ...options.limits };
     this.#limits = limits;
-    this.http = createServer(
-      {
-        maxHeaderSize: limits.headerBytes,
-        headersTimeout: Math.min(limits.headersMs, limits.requestMs),
-        requestTimeout: limits.requestMs,
-        keepAliveTimeout: 5_000,
-        connectionsCheckingInterval: 1_000,
-      },
-      (message, response) => void this.#serve(message, response),
-    );
+    const times = {
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: Math.min(limits.headersMs, limits.requestMs),
+      requestTimeout: limits.requestMs,
+      keepAliveTimeout: 5_000,
+      connectionsCheckingInterval: 1_000,
+    };
+    const serve = (message: IncomingMessage, response: ServerResponse) => void this.#serve(message, response);
+    this.http =
+      options.tls === undefined ? createServer(times, serve) : createTlsServer({ ...times, ...options.tls }, serve);
     this.http.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseSocket(error, socket));
   }
 
@@ -125,6 +131,8 @@ export class ApiServer {
     if (!found.found)
       return refused(found.failure, found.status, found.allow === undefined ? {} : { allow: found.allow });
     const { endpoint, params } = found;
+    const caller = this.#identify(message, endpoint);
+    if (!caller.ok) return refused(caller.failure);
     for (const name of url.searchParams.keys()) {
       if (endpoint.query?.includes(name) === true) continue;
       const known = endpoint.query ?? [];
@@ -141,9 +149,21 @@ export class ApiServer {
     if (refusal !== undefined) return refused(refusal);
     const body = parseBody(bytes.value, message.headers['content-type']);
     if (!body.ok) return refused(body.failure);
-    const { identity } = this.#options;
-    const reply = await endpoint.run({ params, query: url.searchParams, body: body.value, identity });
+    // Node joins a repeated header, and a joined one has a space: it is refused where it is read.
+    const idempotencyKey = message.headers['idempotency-key']?.toString();
+    const query = url.searchParams;
+    const reply = await endpoint.run({ params, query, body: body.value, identity: caller.value, idempotencyKey });
     return reply.ok ? answered(reply.value) : refused(reply.failure);
+  }
+
+  /** Who asks, if that one may: found out before anything is read of the body. */
+  #identify(message: IncomingMessage, { scope = 'admin' }: Endpoint): Answer<Identity> {
+    const { identity } = this.#options;
+    const caller = typeof identity === 'function' ? identity(message) : ok(identity);
+    if (!caller.ok || scope === 'none' || hasScope(caller.value.scopes, scope)) return caller;
+    if (caller.value.scopes.length === 0)
+      return refuse('auth.required', 'this needs a token', { hint: 'Send it as "Authorization: Bearer <token>".' });
+    return refuse('auth.scope', `${caller.value.name} has no scope "${scope}"`);
   }
 
   #refuse(message: IncomingMessage, response: ServerResponse, failure: HostFailure): void {

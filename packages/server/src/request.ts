@@ -11,12 +11,18 @@ export interface ApiRequest {
   /** Undefined when the request has no body. */
   readonly body: Json | undefined;
   readonly identity: Identity;
+  /** Header `Idempotency-Key` (`host.md` §8.4), as it came. */
+  readonly idempotencyKey?: string | undefined;
 }
 
 export interface Identity {
-  /** `socket:<user>`. */
+  /** `socket:<user>`, `owner`, or `token:<name>`. */
   readonly name: string;
   readonly scopes: readonly string[];
+  /** For `approvals.rules`: those of the token, or every one, which only the world's owner has. Absent: none. */
+  readonly roles?: readonly string[] | 'every' | undefined;
+  /** The world that a token belongs to: what it is called here, and its id or address. */
+  readonly peer?: { readonly name: string; readonly world: string } | undefined;
 }
 
 /**

@@ -2,6 +2,7 @@ import { suggestHint } from '@worldline/air';
 import type { Answer, HostFailure } from '@worldline/host';
 import type { Body } from './body.ts';
 import type { ApiRequest } from './request.ts';
+import type { Scope } from './scope.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT';
 
@@ -17,6 +18,8 @@ export interface Endpoint {
   readonly path: string;
   /** Query parameters that it knows; any other is refused. */
   readonly query?: readonly string[];
+  /** What the caller must be allowed. Default `admin`; `none`: nothing. */
+  readonly scope?: Scope | 'none';
   /** It answers although the world is being closed or is lost. */
   readonly always?: boolean;
   run(request: ApiRequest): Promise<Answer<Reply>>;
