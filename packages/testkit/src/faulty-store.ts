@@ -1,5 +1,6 @@
 import { FailureError } from '@worldline/canon';
 import type { Store } from '@worldline/ports';
+import { seeded } from './seeded.ts';
 
 /**
  * Any store behind a bad network (`hosting.md` §14.1): calls fail before or after they had their effect, come late, come
@@ -45,7 +46,7 @@ export interface SeededTrouble {
 /** Trouble drawn from a seed: the same seed over the same calls gives the same trouble. */
 export function seededTrouble(options: SeededTrouble): TroublePlan {
   const { share = 0.2, kinds = STORE_TROUBLES, meets = () => true } = options;
-  const random = mulberry32(options.seed);
+  const random = seeded(options.seed);
   return {
     next(operation) {
       // Drawn for every call, so that sparing one operation moves nothing for the others.
@@ -54,17 +55,6 @@ export function seededTrouble(options: SeededTrouble): TroublePlan {
       return isMet && meets(operation) ? kind : undefined;
     },
     turns: () => 1 + Math.floor(random() * 4),
-  };
-}
-
-/** https://github.com/cprosche/mulberry32 (public domain): 32 bits of state, enough for choices of a test. */
-function mulberry32(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
   };
 }
 

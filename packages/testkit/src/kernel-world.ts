@@ -3,6 +3,7 @@ import {
   encodeValue,
   type Json,
   type Loaded,
+  type LoadOptions,
   loadAuthored,
   normalizeCbor,
   readLiteral,
@@ -47,6 +48,8 @@ import {
 export class KernelWorld {
   kernel: Kernel;
   readonly loaded: Loaded;
+  /** How far both clocks move before each input; 0 for inputs at one and the same time. */
+  tickNs = 1_000_000n;
   readonly #objects = new Map<string, Uint8Array>();
   readonly #batches: RecordedBatch[] = [];
   readonly #records: { readonly seq: number; readonly record: JournalRecord }[] = [];
@@ -58,9 +61,11 @@ export class KernelWorld {
   #draws = 0;
   #lastBatchAt = 0;
   readonly #residentMax: number | undefined;
+  readonly #keepsDigests: boolean;
 
-  private constructor(loaded: Loaded, config: WorldConfig, residentMax: number | undefined) {
+  private constructor(loaded: Loaded, config: WorldConfig, residentMax: number | undefined, keepsDigests: boolean) {
     this.#residentMax = residentMax;
+    this.#keepsDigests = keepsDigests;
     this.loaded = loaded;
     this.#nowNs = 1_700_000_000_000_000_000n;
     this.#logicalNs = config.logical_origin ?? this.#nowNs;
@@ -80,12 +85,33 @@ export class KernelWorld {
 
   /**
    * @param nodes - definition nodes and one manifest, as an author writes them.
+   * @param options - `staticTypes: false` for a manifest that only a world from before the checker can have.
    * @throws FailureError with the first diagnostic when they do not load.
    */
-  static create(nodes: readonly unknown[], config: Partial<WorldConfig> = {}, residentMax?: number): KernelWorld {
-    const loaded = loadAuthored([{ path: 'air/world.air.json', text: JSON.stringify(nodes) }]);
+  static create(
+    nodes: readonly unknown[],
+    config: Partial<WorldConfig> = {},
+    residentMax?: number,
+    options?: LoadOptions,
+  ): KernelWorld {
+    const loaded = loadAuthored([{ path: 'air/world.air.json', text: JSON.stringify(nodes) }], options);
     if (!loaded.ok) throw new FailureError(loaded.failure[0]!);
-    return new KernelWorld(loaded.value, { ...defaultConfig(), logical_origin: 0n, ...config }, residentMax);
+    return new KernelWorld(loaded.value, { ...defaultConfig(), logical_origin: 0n, ...config }, residentMax, true);
+  }
+
+  /**
+   * A world over definitions that are loaded already.
+   *
+   * @param options.keepsDigests - whether there is a digest after every batch, which `checkParity` needs and which costs
+   *   as much as the batch. Default true.
+   */
+  static over(
+    loaded: Loaded,
+    config: Partial<WorldConfig> = {},
+    options: { readonly keepsDigests?: boolean } = {},
+  ): KernelWorld {
+    const whole = { ...defaultConfig(), logical_origin: 0n, ...config };
+    return new KernelWorld(loaded, whole, undefined, options.keepsDigests ?? true);
   }
 
   readonly #source = { get: (hash: Uint8Array) => this.#objects.get(toHex(hash)) };
@@ -102,14 +128,14 @@ export class KernelWorld {
     applied.records.forEach((record, i) => this.#records.push({ seq: applied.batch!.firstSeq + i, record }));
     this.#batches.push({ body: applied.batch.body, chain: applied.batch.chain });
     this.kernel.accept(1);
-    this.#digests.push(this.kernel.snapshot().ref);
+    if (this.#keepsDigests) this.#digests.push(this.kernel.snapshot().ref);
   }
 
   // Driving
 
   apply(ingress: Ingress): Applied {
-    this.#nowNs += 1_000_000n;
-    this.#logicalNs += 1_000_000n;
+    this.#nowNs += this.tickNs;
+    this.#logicalNs += this.tickNs;
     const applied = this.kernel.apply(ingress, this.#stamp());
     this.#keep(applied);
     return applied;
@@ -119,6 +145,10 @@ export class KernelWorld {
   advance(ns: bigint): void {
     this.#nowNs += ns;
     this.#logicalNs += ns;
+  }
+
+  get logicalNs(): bigint {
+    return this.#logicalNs;
   }
 
   /** JSON (either lens) of a schema as canonical CBOR; what does not fit is sent as it stands. */
@@ -188,8 +218,8 @@ export class KernelWorld {
   }
 
   /** Replaces the manifest by what the nodes define. */
-  push(nodes: readonly unknown[]): Applied {
-    const loaded = loadAuthored([{ path: 'air/world.air.json', text: JSON.stringify(nodes) }]);
+  push(nodes: readonly unknown[], options?: LoadOptions): Applied {
+    const loaded = loadAuthored([{ path: 'air/world.air.json', text: JSON.stringify(nodes) }], options);
     if (!loaded.ok) throw new FailureError(loaded.failure[0]!);
     for (const { hash, bytes } of loaded.value.objects) this.#objects.set(toHex(hash), bytes);
     const { manifestHash } = loaded.value.catalog;
@@ -294,6 +324,7 @@ export class KernelWorld {
    * @throws when a record or a digest differs.
    */
   checkParity(): void {
+    if (!this.#keepsDigests) throw new Error('this world keeps no digests');
     const options = { objects: this.#source, epoch: 9, verify: true };
     this.#batches.forEach((_, i) => {
       const replayed = unwrap(replayGenesis(options, this.#batches.slice(0, i + 1)));
