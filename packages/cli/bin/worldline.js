@@ -3,7 +3,6 @@
 // also run where the system's Node is too old for everything else, to say so.
 'use strict';
 
-var child = require('child_process');
 var fs = require('fs');
 var path = require('path');
 
@@ -16,21 +15,35 @@ function recentEnough(version) {
   return major > MIN_MAJOR || (major === MIN_MAJOR && Number(parts[1]) >= MIN_MINOR);
 }
 
+// By one call of the system where Node has it, and not by looking at every folder on the way.
+var realpath = fs.realpathSync.native || fs.realpathSync;
+
 // The binary of a node-<platform>-<arch> package, in the nearest node_modules that has one.
 function pinnedNode() {
   var file = process.platform === 'win32' ? path.join('bin', 'node.exe') : path.join('bin', 'node');
   var name = 'node-' + process.platform + '-' + process.arch;
-  var folder = fs.realpathSync(__dirname);
+  var folder = realpath(__dirname);
   for (;;) {
     var candidate = path.join(folder, 'node_modules', name, file);
-    if (fs.existsSync(candidate)) return fs.realpathSync(candidate);
+    if (fs.existsSync(candidate)) return realpath(candidate);
     var parent = path.dirname(folder);
     if (parent === folder) return undefined;
     folder = parent;
   }
 }
 
+// Is this the very version that is pinned, from wherever? Then a second process would only take its time.
+function isPinnedVersion(node) {
+  try {
+    var manifest = path.join(path.dirname(path.dirname(node)), 'package.json');
+    return 'v' + JSON.parse(fs.readFileSync(manifest, 'utf8')).version === process.version;
+  } catch (ignored) {
+    return false;
+  }
+}
+
 function runUnder(node) {
+  var child = require('child_process');
   var started;
   var signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
   var handlers = {};
@@ -61,7 +74,7 @@ function runUnder(node) {
 }
 
 var pinned = pinnedNode();
-if (pinned !== undefined && pinned !== fs.realpathSync(process.execPath)) {
+if (pinned !== undefined && pinned !== realpath(process.execPath) && !isPinnedVersion(pinned)) {
   runUnder(pinned);
 } else if (recentEnough(process.version)) {
   require('./start.js');

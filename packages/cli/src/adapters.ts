@@ -1,15 +1,20 @@
 import {
+  ApprovalWebhook,
+  type ApprovalWebhookOptions,
   approvalAdapter,
   blobGetAdapter,
   blobPutAdapter,
   createGuardedHttp,
+  fabricAdapter,
   httpAdapter,
   timerAdapter,
+  urlPeer,
 } from '@worldline/adapters';
 import { type HostConfig, loadPlugins } from '@worldline/host';
-import type { EffectAdapter, GuardedHttp } from '@worldline/ports';
-import type { Environment } from './context.ts';
+import type { EffectAdapter, FabricPeer, GuardedHttp } from '@worldline/ports';
+import type { Context } from './context.ts';
 import { stop, stopWith } from './failure.ts';
+import { LocalPeer } from './local-peer.ts';
 
 /** The adapters of a standalone world: the built-in ones and those that host configuration lists. */
 export interface Adapters {
@@ -17,13 +22,19 @@ export interface Adapters {
   readonly http: GuardedHttp;
 }
 
-/** @param secret - reads a binding of `http.credentials`. */
+type Secret = (binding: string) => Promise<string | undefined>;
+
+/**
+ * @param secret - reads a binding of `http.credentials`, of a peer's token, or of the webhook's key.
+ * @param notice - what the webhook is sent about a pending approval; absent: nobody is told of any.
+ */
 export async function makeAdapters(
+  ctx: Context,
   config: HostConfig,
-  root: string,
-  env: Environment,
-  secret: (binding: string) => Promise<string | undefined>,
+  secret: Secret,
+  notice?: ApprovalWebhookOptions['describe'],
 ): Promise<Adapters> {
+  const { root, worldEnv: env } = ctx;
   const http = createGuardedHttp({
     allowPrivate: config.http.allowPrivate,
     proxy: config.http.proxy,
@@ -46,8 +57,25 @@ export async function makeAdapters(
       blobPutAdapter(),
       blobGetAdapter(),
       timerAdapter(),
-      approvalAdapter({ maxPending: config.approvals.maxPending }),
+      approvalAdapter({ maxPending: config.approvals.maxPending, notifier: webhookOf(config, secret, notice) }),
+      fabricAdapter({ peers: peersOf(ctx, config, secret), maxBytes: config.fabric.maxBytes }),
       ...plugins.value,
     ],
   };
+}
+
+function webhookOf(
+  { approvals: { webhook } }: HostConfig,
+  secret: Secret,
+  describe: ApprovalWebhookOptions['describe'] | undefined,
+): ApprovalWebhook | undefined {
+  if (webhook === undefined || describe === undefined) return undefined;
+  return new ApprovalWebhook({ url: webhook.url, secret: () => secret(webhook.secret), describe });
+}
+
+function peersOf(ctx: Context, config: HostConfig, secret: Secret): ReadonlyMap<string, FabricPeer> {
+  const peers = new Map<string, FabricPeer>();
+  for (const [name, peer] of config.fabric.peers)
+    peers.set(name, 'path' in peer ? new LocalPeer(ctx, peer.path) : urlPeer(peer.url, () => secret(peer.token)));
+  return peers;
 }

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseJson } from '@worldline/air';
-import { fromUtf8 } from '@worldline/canon';
+import { type Json, type JsonFailure, locate, parseJson } from '@worldline/air';
+import { fromUtf8, pointer } from '@worldline/canon';
 import type { HostConfig, LeaseTimes, WorldFolder } from '@worldline/host';
 import type { FailpointModule, Failpoints } from '@worldline/ports';
 import { CommandError, detail, stop } from './failure.ts';
@@ -67,6 +67,14 @@ export class Context {
     this.composition = parts.composition;
   }
 
+  /** The same for another world folder, without what flags said of this one. */
+  of(root: string): Context {
+    const { json, pretty, meta, quiet, timeoutMs, timeoutGiven } = this.flags;
+    const flags = { world: root, mode: 'auto', json, pretty, meta, quiet, timeoutMs, timeoutGiven } as const;
+    const { out, cwd, env, interrupted } = this;
+    return new Context({ flags, out, cwd, env, interrupted, composition: {} });
+  }
+
   /** The world folder. @throws CommandError `not_found`. */
   get root(): string {
     this.#root ??= findWorld(this.flags.world, this.cwd);
@@ -93,9 +101,9 @@ export class Context {
   /** Host configuration: flag > environment > `worldline.host.json` > default. @throws CommandError `config.invalid`. */
   async config(): Promise<HostConfig> {
     if (this.#config !== undefined) return this.#config;
-    const { readHostConfig } = await import('@worldline/host');
-    const path = join(this.root, 'worldline.host.json');
-    const read = readHostConfig(readHostFile(path), this.worldEnv);
+    const { readHostConfig } = await import('@worldline/host/config');
+    const file = readHostFile(join(this.root, HOST_FILE));
+    const read = readHostConfig(file?.json, this.worldEnv);
     if (!read.ok) {
       const [first] = read.failure;
       throw new CommandError({
@@ -103,15 +111,27 @@ export class Context {
         message: `worldline.host.json: ${first?.message}`,
         path: first?.path,
         hint: first?.hint,
-        details: read.failure.map((failure) => ({
-          ...detail(failure),
-          file: failure.path[0] === 'env' ? undefined : 'worldline.host.json',
-        })),
+        details: read.failure.map((failure) => {
+          if (failure.path[0] === 'env' || file === undefined) return detail(failure);
+          const at = locate(file.text, failure.path, { key: failure.code === 'config.unknown_key' });
+          return { ...detail(failure), file: HOST_FILE, line: at?.line, column: at?.column };
+        }),
       });
     }
     const { store } = this.flags;
     this.#config = store === undefined ? read.value : { ...read.value, store: { ...read.value.store, dir: store } };
     return this.#config;
+  }
+
+  /**
+   * Whether the world wants a policy (`kernel.md` §15), all that a check asks of the configuration. By default it does not: then the
+   * code that reads configurations is not even loaded.
+   */
+  async requiresPolicy(): Promise<boolean> {
+    const isConfigured =
+      existsSync(join(this.root, HOST_FILE)) ||
+      Object.keys(this.worldEnv).some((name) => name.startsWith('WORLDLINE_'));
+    return isConfigured && (await this.config()).world.require_policy;
   }
 
   /** Folder of the embedded store, absolute. A relative one belongs to the world, but a flag to where it was typed. */
@@ -125,19 +145,33 @@ export class Context {
   }
 }
 
-function readHostFile(path: string): unknown {
+const HOST_FILE = 'worldline.host.json';
+
+function readHostFile(path: string): { readonly text: string; readonly json: Json } | undefined {
+  const refuse = (problem: string, at?: JsonFailure): never =>
+    stop('config.invalid', `${HOST_FILE}${at === undefined ? '' : `:${at.line}:${at.column}`}: ${problem}`, {
+      path: at?.path,
+      details: [
+        {
+          code: 'config.invalid',
+          pointer: pointer(at?.path ?? []),
+          message: problem,
+          file: HOST_FILE,
+          line: at?.line,
+          column: at?.column,
+        },
+      ],
+    });
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    return stop('config.invalid', `worldline.host.json cannot be read: ${(error as Error).message}`);
+    return refuse(`cannot be read: ${(error as Error).message}`);
   }
-  const text = fromUtf8(bytes) ?? stop('config.invalid', 'worldline.host.json is not UTF-8 text');
+  const text = fromUtf8(bytes) ?? refuse('not UTF-8 text');
   const json = parseJson(text);
-  if (json.ok) return json.value;
-  const { line, column, message, path: at } = json.failure;
-  return stop('config.invalid', `worldline.host.json:${line}:${column}: ${message}`, { path: at });
+  return json.ok ? { text, json: json.value } : refuse(json.failure.message, json.failure);
 }
 
 /** `NAME=value` lines; quotes are taken off, `#` starts a comment, everything else is literal. */

@@ -41,6 +41,7 @@ const CODES: Readonly<Record<string, ExitCode>> = {
   'approval.decided': EXIT.conflict,
   'fabric.schema_mismatch': EXIT.conflict,
   'config.conflict': EXIT.conflict,
+  'token.exists': EXIT.conflict,
   'effect.deferred': EXIT.conflict,
   'effect.in_flight': EXIT.conflict,
   'world.locked': EXIT.conflict,
@@ -60,8 +61,11 @@ const CODES: Readonly<Record<string, ExitCode>> = {
   unreachable: EXIT.unreachable,
   'checkpoint.invalid': EXIT.check,
   'summary.inconsistent': EXIT.check,
+  'import.lock_missing': EXIT.check,
+  'import.lock_mismatch': EXIT.check,
   'build.stale': EXIT.check,
   'build.types_stale': EXIT.check,
+  'gates.flow': EXIT.check,
   interrupted: EXIT.interrupted,
 };
 

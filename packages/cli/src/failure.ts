@@ -32,6 +32,22 @@ export class CommandError extends Error {
   }
 }
 
+const SEE_DOCTOR = '"worldline doctor" says why, and what to do';
+
+/** What helps wherever such a failure comes from, in case nothing nearer is known. */
+const HINTS: Readonly<Record<string, string>> = {
+  'journal.corrupt': '"worldline journal verify" names what is damaged; restore the store from a copy',
+  'world.archived': SEE_DOCTOR,
+  'world.paused': SEE_DOCTOR,
+  'world.quarantined': SEE_DOCTOR,
+};
+
+/** The failure with the next thing to do, if there is one. */
+export function withHint(failure: CommandFailure): CommandFailure {
+  const hint = failure.hint ?? (Object.hasOwn(HINTS, failure.code) ? HINTS[failure.code] : undefined);
+  return hint === undefined ? failure : { ...failure, hint };
+}
+
 /** Stops the command. */
 export function stop(code: string, message: string, rest: Omit<CommandFailure, 'code' | 'message'> = {}): never {
   throw new CommandError({ code, message, ...rest });

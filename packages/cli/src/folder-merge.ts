@@ -53,12 +53,13 @@ interface OpenFile {
  * @param files - Of the folder, in path order.
  * @param options.dir - Where files of a kind stand, as the paths of `files` are written; with a `/` at its end or empty.
  * @param options.prune - Definitions that the world lacks go.
+ * @param options.elsewhere - Imported definitions: one that the world has the same is not missing.
  * @throws CommandError `json.invalid` for a file that cannot be read, so not be merged either.
  */
 export function mergeFolder(
   files: readonly SourceFile[],
   world: AuthoredWorld,
-  options: { readonly dir: string; readonly prune: boolean },
+  options: { readonly dir: string; readonly prune: boolean; readonly elsewhere?: readonly JsonObject[] },
 ): readonly MergedFile[] {
   const open = new Map(files.map((file) => [file.path, openFile(file)]));
   const missing = new Map<string, JsonObject>([['manifest', world.manifest]]);
@@ -81,6 +82,7 @@ export function mergeFolder(
       return isFirst ? [wanted] : [];
     });
   }
+  for (const node of options.elsewhere ?? []) if (world.isSame(node)) missing.delete(keyOf(node));
   for (const [key, node] of missing) {
     const kind = String(node['$kind']) as keyof typeof FILE_OF_KIND;
     const path = `${options.dir}${FILE_OF_KIND[kind]}`;

@@ -16,7 +16,7 @@ export function findWorld(given: string | undefined, cwd: string): string {
     return root;
   }
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
-    if (MARKS.some((mark) => existsSync(join(folder, mark)))) return folder;
+    if (looksLikeWorld(folder)) return folder;
     if (folder === dirname(folder)) break;
   }
   return stop(
@@ -26,6 +26,11 @@ export function findWorld(given: string | undefined, cwd: string): string {
       hint: 'make one with "worldline init", or name one with --world <dir>',
     },
   );
+}
+
+/** Whether something in the folder says that it is a world. */
+export function looksLikeWorld(folder: string): boolean {
+  return MARKS.some((mark) => existsSync(join(folder, mark)));
 }
 
 export function isFolder(path: string): boolean {

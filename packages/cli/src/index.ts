@@ -1,3 +1,3 @@
 export type { Composition } from './context.ts';
 export { EXIT, type ExitCode, exitCode } from './exit-code.ts';
-export { main } from './main.ts';
+export { main } from './worldline-program.ts';

@@ -1,22 +1,39 @@
-import { createHash } from 'node:crypto';
-import { FailureError, installSha256 } from '@worldline/canon';
+import { FailureError, installSha256Later } from '@worldline/canon';
 import { type Command, CommanderError } from 'commander';
 import { type Composition, Context, type GlobalFlags } from './context.ts';
 import { EXIT, exitCode } from './exit-code.ts';
-import { CommandError, type CommandFailure } from './failure.ts';
-import { Output } from './output.ts';
-import { program } from './program.ts';
+import { CommandError, type CommandFailure, withHint } from './failure.ts';
+import { Output, type Streams } from './output.ts';
+import type { Run } from './program.ts';
+import { StandardOutput } from './standard-output.ts';
 
-/** Runs one command line and sets the exit code. */
-export async function main(argv: readonly string[], composition: Composition = {}): Promise<void> {
-  installSha256((bytes) => createHash('sha256').update(bytes).digest());
-  // A reader that closes early (`| head`) has seen enough.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(EXIT.success);
-    throw error;
+const stdout = new StandardOutput();
+const STREAMS: Streams = {
+  stdout,
+  // Made when something is said there.
+  get stderr() {
+    return process.stderr;
+  },
+  env: process.env,
+};
+
+/**
+ * Runs one command line and sets the exit code.
+ *
+ * @param program - describes the commands there are; `start` turns global flags into a context and runs an action with it.
+ */
+export async function runCommandLine(
+  argv: readonly string[],
+  program: (start: (flags: GlobalFlags) => Run) => Command,
+  composition: Composition,
+): Promise<void> {
+  // Node's crypto module takes 10 ms to load, in which 60 kB are hashed without it.
+  installSha256Later(60_000, () => {
+    const { createHash } = process.getBuiltinModule('node:crypto');
+    return (bytes) => createHash('sha256').update(bytes).digest();
   });
   const json = argv.some((word) => word === '--json' || word === '--pretty');
-  const early = new Output({ json, pretty: argv.includes('--pretty'), meta: true, quiet: false }, process);
+  const early = new Output({ json, pretty: argv.includes('--pretty'), meta: true, quiet: false }, STREAMS);
   const interruption = new AbortController();
   const tree = program((flags) => (action) => perform(flags, composition, interruption, action));
   const said = silence(tree);
@@ -28,7 +45,7 @@ export async function main(argv: readonly string[], composition: Composition = {
       process.exitCode = exitCode(error.failure.code);
     } else if (error instanceof CommanderError) {
       if (error.exitCode === 0) return;
-      early.failure(usageFailure(error, said.text, argv));
+      early.failure(usageFailure(error, said.text));
       process.exitCode = EXIT.usage;
     } else {
       early.failure({
@@ -46,7 +63,7 @@ async function perform(
   interruption: AbortController,
   action: (ctx: Context) => Promise<void>,
 ): Promise<void> {
-  const out = new Output({ json: flags.json, pretty: flags.pretty, meta: flags.meta, quiet: flags.quiet }, process);
+  const out = new Output({ json: flags.json, pretty: flags.pretty, meta: flags.meta, quiet: flags.quiet }, STREAMS);
   const ctx = new Context({
     flags,
     out,
@@ -63,7 +80,7 @@ async function perform(
   } catch (error) {
     const failure = asFailure(error, interruption.signal);
     if (failure === undefined) throw error;
-    out.failure(failure);
+    out.failure(withHint(failure));
     process.exitCode = exitCode(failure.code);
   } finally {
     process.removeListener('SIGINT', interrupt);
@@ -102,6 +119,7 @@ function silence(root: Command): { readonly text: string } {
   const quiet = (command: Command) => {
     command.exitOverride();
     command.configureOutput({
+      writeOut: (text) => stdout.write(text),
       writeErr: (text) => {
         said.text += text;
       },
@@ -112,14 +130,14 @@ function silence(root: Command): { readonly text: string } {
   return said;
 }
 
-function usageFailure(error: CommanderError, said: string, argv: readonly string[]): CommandFailure {
+function usageFailure(error: CommanderError, said: string): CommandFailure {
   // A group without a command answers with its help, as an error.
   if (error.code === 'commander.help') {
-    const words = argv.filter((word) => !word.startsWith('-'));
     const usage = said.trim();
+    const group = /^Usage: worldline (.*) \[options\] \[command\]/.exec(usage)?.[1];
     return {
       code: 'invalid_request',
-      message: words.length === 0 ? 'a command is missing' : `"${words.join(' ')}" needs a command`,
+      message: group === undefined ? 'a command is missing' : `"${group}" needs a command`,
       hint: `one of these:\n\n${usage}`,
     };
   }

@@ -15,8 +15,8 @@ import {
 import { compareUtf8, hashText, toHex } from '@worldline/canon';
 import type { Kernel } from '@worldline/kernel';
 import { type ActiveManifest, activeManifest, nodeJson } from './active-manifest.ts';
-import { loadFolder } from './air-folder.ts';
 import type { Context } from './context.ts';
+import { loadDefinitions } from './definition-files.ts';
 import { CommandError, detail } from './failure.ts';
 import type { Reader } from './reader.ts';
 
@@ -99,7 +99,7 @@ function diffOf(active: ActiveManifest, loaded: Loaded, prune: boolean): Manifes
 /** Whether a folder says something else than the world runs; false when it does not load, which is for `check` to explain. */
 export async function folderDiffers(ctx: Context, reader: Reader): Promise<boolean> {
   try {
-    const { result } = loadFolder(ctx.syncFile().airDir, ctx.root, false);
+    const { result } = await loadDefinitions(ctx, ctx.syncFile(), false);
     if (!result.ok) return false;
     const { document, kept } = diffOf(await activeManifest(reader), result.value, false);
     return document !== undefined || kept.length > 0;

@@ -17,6 +17,7 @@ import {
 } from '@worldline/host';
 import type { Logger, Store } from '@worldline/ports';
 import { makeAdapters } from './adapters.ts';
+import { approvalNotice } from './approval-notice.ts';
 import type { Context } from './context.ts';
 import { stop, stopWith } from './failure.ts';
 
@@ -56,7 +57,14 @@ export async function openRunning(
     },
     redactor,
   );
-  const { adapters, http } = await makeAdapters(config, ctx.root, ctx.worldEnv, (binding) => secrets.binding(binding));
+  // An adapter may be asked about its world only once there is one.
+  const opening = Promise.withResolvers<World>();
+  const { adapters, http } = await makeAdapters(
+    ctx,
+    config,
+    (binding) => secrets.binding(binding),
+    async (intentHash) => approvalNotice(await opening.promise, redactor, intentHash),
+  );
   const keys = await ensureKeys(folder.keys);
   const opened = await openWorld({
     store,
@@ -83,6 +91,7 @@ export async function openRunning(
     return await lockedBy(ctx, store, identity, opened.failure);
   }
   const world = opened.value;
+  opening.resolve(world);
   if (before.state === 'alive')
     ctx.out.notice(`process ${before.lock.pid} has not renewed its lease, so its lock is taken over`);
   const lock = await writeLock(folder.lock, { mode, worker: world.worker, epoch: world.epoch });

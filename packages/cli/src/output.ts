@@ -1,6 +1,6 @@
 import { type Json, JsonFloat } from '@worldline/air';
 import { pointer } from '@worldline/canon';
-import type { CommandFailure } from './failure.ts';
+import type { CommandFailure, Detail } from './failure.ts';
 
 /**
  * Everything a command says (`host.md` §12.1). Data goes to stdout; notices and errors go to stderr; with `--json`
@@ -15,7 +15,11 @@ export interface OutputOptions {
 }
 
 export interface Streams {
-  readonly stdout: { write(text: string): unknown; readonly isTTY?: boolean | undefined };
+  readonly stdout: {
+    write(text: string | Uint8Array): unknown;
+    readonly isTTY?: boolean | undefined;
+    readonly columns?: number | undefined;
+  };
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean | undefined };
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -52,6 +56,12 @@ export class Output {
 
   get json(): boolean {
     return this.options.json;
+  }
+
+  /** Width of the terminal; undefined when stdout is none. */
+  get columns(): number | undefined {
+    const { stdout } = this.#streams;
+    return stdout.isTTY === true ? stdout.columns : undefined;
   }
 
   /** Something worth knowing that is not the answer. With `--json` it is a member `warnings` of the answer. */
@@ -107,10 +117,17 @@ export class Output {
     this.#streams.stdout.write(`${this.options.json ? toJson(data, false) : human}\n`);
   }
 
+  /** Empties the screen; nothing where stdout is no terminal. */
+  clear(): void {
+    // Screen and what scrolled out of it: the newest answer stands alone.
+    if (this.#streams.stdout.isTTY === true && !this.options.json)
+      this.#streams.stdout.write('\u001b[H\u001b[2J\u001b[3J');
+  }
+
   /** Raw bytes for `--raw`. */
-  bytes(bytes: Uint8Array, write: (bytes: Uint8Array) => void): void {
+  bytes(bytes: Uint8Array): void {
     this.#answered = true;
-    write(bytes);
+    this.#streams.stdout.write(bytes);
   }
 
   failure(failure: CommandFailure): void {
@@ -132,15 +149,19 @@ export class Output {
     }
     const lines = [`${this.#paint('stderr', 'red', `error[${failure.code}]`)}: ${printable(failure.message)}`];
     if (at !== undefined) lines.push(`  at ${printable(at)}`);
-    for (const one of failure.details ?? []) {
-      const where =
-        one.file === undefined
-          ? one.pointer
-          : `${one.file}${one.line === undefined ? '' : `:${one.line}:${one.column ?? 1}`}`;
+    const { details = [] } = failure;
+    const [itself] = details.length === 1 ? details.filter((one) => isSaid(failure, one)) : [];
+    for (const one of details) {
+      const where = placeOf(one);
+      if (one === itself) {
+        if (!failure.message.startsWith(where)) lines.push(`  at ${printable(where)}`);
+        continue;
+      }
       lines.push(`  ${printable(where === '' ? '/' : where)}  ${one.code}  ${printable(one.message)}`);
       if (one.hint !== undefined) lines.push(`    hint: ${printable(one.hint)}`);
     }
-    if (failure.hint !== undefined)
+    const isHinted = itself === undefined && details.some(({ hint }) => hint === failure.hint);
+    if (failure.hint !== undefined && !isHinted)
       lines.push(`  ${this.#paint('stderr', 'cyan', 'hint')}: ${printable(failure.hint)}`);
     this.#streams.stderr.write(`${lines.join('\n')}\n`);
   }
@@ -159,6 +180,16 @@ export class Output {
   #object(object: Data): void {
     this.#streams.stdout.write(`${toJson(object, this.options.pretty)}\n`);
   }
+}
+
+function placeOf({ file, line, column, pointer: at }: Detail): string {
+  if (file === undefined) return at;
+  return line === undefined ? file : `${file}:${line}:${column ?? 1}`;
+}
+
+/** A reason in a file that the failure itself has told already, place aside. */
+function isSaid({ code, message, hint }: CommandFailure, one: Detail): boolean {
+  return one.file !== undefined && one.code === code && message.endsWith(one.message) && one.hint === hint;
 }
 
 /** Control and format characters, line and paragraph separators: all but line feed and tab. */

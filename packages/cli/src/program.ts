@@ -1,5 +1,7 @@
-import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { resolve } from 'node:path';
+import { Argument, Command, Help, InvalidArgumentError, Option } from 'commander';
 import type { Context, GlobalFlags } from './context.ts';
+import { planQuestions } from './plan-questions.ts';
 import { version } from './version.ts';
 
 /**
@@ -9,10 +11,9 @@ import { version } from './version.ts';
 
 export type Run = (action: (ctx: Context) => Promise<void>) => Promise<void>;
 
-/** @param start - turns global flags into a context and runs the action with it. */
-export function program(start: (flags: GlobalFlags) => Run): Command {
+/** `worldline` with its global flags, and no command yet. */
+function rootCommand(): Command {
   const root = new Command('worldline');
-  const run = (action: (ctx: Context) => Promise<void>) => start(globalFlags(root))(action);
 
   root
     .description(
@@ -21,6 +22,8 @@ export function program(start: (flags: GlobalFlags) => Run): Command {
     .version(version(), '--version', 'print the version')
     .helpOption('-h, --help', 'explain a command')
     .helpCommand('help [command]', 'explain a command')
+    .configureHelp({ optionDescription: describe })
+    .addHelpText('afterAll', ({ command }) => (command === root ? '' : footer(command)))
     .addOption(
       new Option('-w, --world <dir>', 'world folder (default: the nearest one upwards)').env('WORLDLINE_WORLD'),
     )
@@ -33,8 +36,17 @@ export function program(start: (flags: GlobalFlags) => Run): Command {
         .default('auto')
         .env('WORLDLINE_MODE'),
     )
-    .addOption(new Option('--air <dir>', 'folder with the definitions').env('WORLDLINE_AIR'))
-    .addOption(new Option('--store <dir>', 'folder of the store').env('WORLDLINE_STORE'))
+    .addOption(
+      new Option('--air <dir>', 'folder with the definitions (default: what worldline.json says, else air)').env(
+        'WORLDLINE_AIR',
+      ),
+    )
+    .addOption(
+      new Option(
+        '--store <dir>',
+        'folder of the store (default: what worldline.host.json says, else in .worldline)',
+      ).env('WORLDLINE_STORE'),
+    )
     .addOption(new Option('--control <path>', 'control socket of the running world').env('WORLDLINE_CONTROL'))
     .option('--json', 'print one JSON object: { data, meta } or { error }')
     .option('--pretty', 'the same, indented')
@@ -50,6 +62,7 @@ export function program(start: (flags: GlobalFlags) => Run): Command {
       'after',
       `
 Values are JSON, @file, or @- for standard input. Most answers are tables; --json gives the same as data.
+The options above go with every command, before or after its name. Each command explains itself: worldline plans start --help
 
 A first world, in a minute:
   worldline init hello && cd hello
@@ -61,6 +74,21 @@ A first world, in a minute:
 Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 conflict, 7 check failed, 8 timeout, 130 interrupted.`,
     );
 
+  return root;
+}
+
+/** `worldline check` alone, for `check-program.ts`: describing all the others takes longer than checking a small folder. */
+export function checkOnly(start: (flags: GlobalFlags) => Run): Command {
+  const root = rootCommand();
+  checkCommand(root.command('check'), (action) => start(globalFlags(root))(action));
+  return root;
+}
+
+/** @param start - turns global flags into a context and runs the action with it. */
+export function program(start: (flags: GlobalFlags) => Run): Command {
+  const root = rootCommand();
+  const run = (action: (ctx: Context) => Promise<void>) => start(globalFlags(root))(action);
+
   root
     .command('init')
     .summary('make a world folder from a template')
@@ -68,12 +96,14 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .argument('[path]', 'folder to make (default: the current one)')
     .option('--template <name>', 'minimal or http', 'minimal')
     .option('--force', 'overwrite files of the template that are there already')
+    .option('--editor', 'only what editors need: JSON Schemas and settings for VS Code')
     .option('--fresh', 'delete the journal and all state of the world first')
     .option('-y, --yes', 'do not ask before deleting')
-    .addHelpText('after', examples('init hello', 'init pages --template http', 'init --fresh --yes'))
-    .action(async (path: string | undefined, flags) =>
-      run(async (ctx) => (await import('./command/init.ts')).init(ctx, path, flags)),
-    );
+    .addHelpText('after', examples('init hello', 'init pages --template http', 'init --editor', 'init --fresh --yes'))
+    .action(async (path: string | undefined, flags) => {
+      expectOneWorld(root, path);
+      await run(async (ctx) => (await import('./command/init.ts')).init(ctx, path, flags));
+    });
 
   checkCommand(root.command('check'), run);
 
@@ -86,7 +116,8 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .option('--map <file>', 'sync file (default: worldline.json of the world)')
     .option('--dry-run', 'show what would change, and write nothing')
     .option('--prune-defs', 'remove definitions that only the world has')
-    .addHelpText('after', examples('push --dry-run', 'push', 'push --prune-defs --json'))
+    .option('--add-refs', 'list what listed definitions need of imports, and say what was added')
+    .addHelpText('after', examples('push --dry-run', 'push', 'push --add-refs', 'push --prune-defs --json'))
     .action(async (flags) => run(async (ctx) => (await import('./command/push.ts')).push(ctx, flags)));
 
   root
@@ -98,10 +129,24 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .option('--map <file>', 'sync file (default: worldline.json of the world)')
     .option('--dry-run', 'list the files that would change, and write nothing')
     .option('--prune', 'remove definitions that only the folder has')
+    .option('--with-imports', 'write definitions that imports have as well')
     .option('--check-clean', 'write nothing; exit 7 when folder and world differ')
     .option('--force', 'overwrite changes that were never pushed')
     .addHelpText('after', examples('pull --dry-run', 'pull', 'pull --check-clean --prune'))
     .action(async (flags) => run(async (ctx) => (await import('./command/pull.ts')).pull(ctx, flags)));
+
+  const sync = group(root, 'sync', 'worldline.json and what it imports');
+  sync
+    .command('lock')
+    .summary('accept the imports as they are now')
+    .description(
+      'Writes into worldline.json what each import holds, so that a change of it is noticed: a warning here, an error in CI (CI or WORLDLINE_IMPORT_LOCK_STRICT set). Nothing else in the file changes.',
+    )
+    .option('--map <file>', 'sync file (default: worldline.json of the world)')
+    .option('--check', 'write nothing; exit 7 when a lock is missing or different')
+    .option('--update <package|path>', 'this import only')
+    .addHelpText('after', examples('sync lock', 'sync lock --check', 'sync lock --update @acme/agent-defs'))
+    .action(async (flags) => run(async (ctx) => (await import('./command/sync-lock.ts')).syncLock(ctx, flags)));
 
   const manifest = group(root, 'manifest', 'what the world lists, grants and routes');
   manifest
@@ -143,7 +188,11 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .description(
       'Asks the process that runs this world to end, and waits until it is gone. Effects in flight get a while to finish; what is left of them goes on at the next start.',
     )
-    .option('--grace-ms <n>', 'how long effects in flight may take; 0 does not wait', count('milliseconds'))
+    .option(
+      '--grace-ms <n>',
+      'how long effects in flight may take; 0 does not wait (default: shutdown.grace_ms of worldline.host.json, 10000)',
+      count('milliseconds'),
+    )
     .addHelpText('after', examples('stop', 'stop --grace-ms 0'))
     .action(async (flags) => run(async (ctx) => (await import('./command/stop.ts')).stopWorld(ctx, flags)));
 
@@ -155,6 +204,45 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     )
     .addHelpText('after', examples('doctor', 'doctor --json'))
     .action(async () => run(async (ctx) => (await import('./command/doctor.ts')).doctor(ctx)));
+
+  root
+    .command('gates')
+    .summary('prove that a world keeps its promises, whatever comes')
+    .description(
+      'Drives the plans of the folder through everything that goes wrong between machines, and proves by replay that nothing was lost, mixed up or done twice. Effects are answered by scripted receipts: nothing leaves, and the world itself is not opened. Exit 7 when a gate fails.',
+    )
+    .argument('[world]', 'world folder, as --world')
+    .option('--only <gates>', 'only these gates, separated by commas')
+    .option('--seed <n>', 'what chance begins with; the same seed does the same (default: 1)', count('a seed'))
+    .option(
+      '--count <n>',
+      'concurrent requests of cross-talk (default 1000) and seeds of late-losers (default 10000)',
+      count('requests and seeds'),
+    )
+    .option('--gates <file>', 'how to drive the world (default: gates.json of the world, if there is one)')
+    .option('--print', 'print what the world would be driven with, in the form of gates.json, and run nothing')
+    .addHelpText(
+      'after',
+      `
+Gates:
+  replay       live = replayed from genesis = restored from every baseline, byte for byte
+  duplicates   an input that comes twice starts one run, sends one effect and settles once
+  cross-talk   many requests at once, answers shuffled, doubled, late, with wrong ids: each gets its own
+  late-losers  in a race the first delivery in the journal wins; what comes later changes nothing
+  denials      what is denied or breaks an invariant ends as an error that resolves, and the request is settled
+  fan-out      a barrier opens after the last child, whatever became of each
+  crash        kill -9 of a real process while it waits: every wait is there again, and the run ends as a quiet one
+
+What requests, receipts and responses look like is derived from the definitions. Where that is not enough, gates.json in the
+world folder says it; --print is a good beginning. A gate that has nothing to try says "not applicable" and why.
+${examples('gates', 'gates ./shop', 'gates --only crash,replay', 'gates --count 50 --seed 7', 'gates --print > gates.json', 'gates --json')}`,
+    )
+    .action(async (world: string | undefined, flags) => {
+      expectOneWorld(root, world);
+      const global = globalFlags(root);
+      const ofWorld = start(world === undefined ? global : { ...global, world });
+      await ofWorld(async (ctx) => (await import('./command/gates.ts')).gates(ctx, flags));
+    });
 
   group(root, 'snapshot', 'the state as a tree in the store, from which a restart begins')
     .command('create')
@@ -198,7 +286,7 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
       run(async (ctx) => (await import('./command/event.ts')).sendEvent(ctx, schema, value, flags)),
     );
 
-  const plans = group(root, 'plans', 'runs of plans');
+  const plans = group(root, 'plans', 'plans: their runs, and what they can do');
   plans
     .command('start')
     .summary('start a plan')
@@ -237,21 +325,50 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .command('get')
     .summary('show one run')
     .description('Shows one run of a plan: its steps while it lives, its result when it has ended.')
-    .argument('<id>', 'plan id', planId)
+    .argument('<id>', 'number of the run, as "plans ls" shows it', planId)
     .addHelpText('after', examples('plans get 3', 'plans get 3 --json'))
     .action(async (id: number) => run(async (ctx) => (await import('./command/plans.ts')).getPlan(ctx, id)));
   plans
     .command('cancel')
     .summary('end a live run')
     .description('Ends a live run with the error "cancelled". Requests already sent are not taken back.')
-    .argument('<id>', 'plan id', planId)
+    .argument('<id>', 'number of the run, as "plans ls" shows it', planId)
     .option('--reason <text>', 'why, for the journal', '')
     .option('-y, --yes', 'do not ask')
     .addHelpText('after', examples('plans cancel 3 --reason "wrong input" --yes'))
     .action(async (id: number, flags) =>
       run(async (ctx) => (await import('./command/plans.ts')).cancelPlan(ctx, id, flags)),
     );
-  checkCommand(plans.command('check'), run);
+  planQuestions(plans, run);
+  checkCommand(plans.command('check'), run, 'The same as "worldline check": checks');
+  plans
+    .command('scaffold')
+    .summary('begin to use an imported plan pack')
+    .description(
+      'Writes references, trigger, grants and policy rules for a plan of an imported pack into a file that is not loaded, and for composable-core a template of an adapter plan. Grants allow as little as they can say. Edits no file that exists.',
+    )
+    .requiredOption('--pack <name>', 'name of the pack')
+    .requiredOption(
+      '--profile <profile>',
+      'turnkey (a trigger starts its entry plan) or composable-core (your plan starts its core plan)',
+    )
+    .option('--plan <name>', 'the plan, when the pack has several')
+    .option('--trigger-event <schema>', 'turnkey: event of the trigger (default: the input of the plan)')
+    .option('--namespace <ns>', 'namespace of what is generated (default: app)')
+    .option('--out <file>', 'file to write (default: <air>/scaffolds/plan-pack-<pack>-<profile>.json)')
+    .option('--dry-run', 'print it, and write nothing')
+    .option('--force', 'overwrite')
+    .option('--map <file>', 'sync file (default: worldline.json of the world)')
+    .addHelpText(
+      'after',
+      examples(
+        'plans scaffold --pack deadline-race --profile turnkey --dry-run',
+        'plans scaffold --pack approval-gate --profile composable-core --namespace shop',
+      ),
+    )
+    .action(async (flags) =>
+      run(async (ctx) => (await import('./command/plans-scaffold.ts')).plansScaffold(ctx, flags)),
+    );
 
   const approvals = group(root, 'approvals', 'decisions that plans ask people for');
   approvals
@@ -265,7 +382,7 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .command('get')
     .summary('show one approval')
     .description('Shows one approval with the material it refers to.')
-    .argument('<intent>', 'intent hash; its beginning is enough')
+    .argument('<intent>', 'intent hash, as "approvals ls" shows it; its beginning is enough')
     .addHelpText('after', examples('approvals get sha256:3f2a…'))
     .action(async (intent: string) =>
       run(async (ctx) => (await import('./command/approvals.ts')).getApproval(ctx, intent)),
@@ -274,7 +391,7 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .command('decide')
     .summary('approve or deny')
     .description('Decides a pending approval. The first decision counts.')
-    .argument('<intent>', 'intent hash; its beginning is enough')
+    .argument('<intent>', 'intent hash, as "approvals ls" shows it; its beginning is enough')
     .addArgument(new Argument('<decision>', 'approve or deny').choices(['approve', 'deny']))
     .option('--rationale <text>', 'why, for the plan and the journal')
     .addHelpText(
@@ -290,6 +407,7 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
 
   effectCommands(root, run);
   configCommands(root, run);
+  tokenCommands(root, run);
 
   const journal = group(root, 'journal', 'everything that happened');
   journal
@@ -312,6 +430,7 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
       examples(
         'journal tail',
         'journal tail --kinds plan_started,plan_ended --limit 20',
+        'journal tail --kinds event --follow',
         'journal tail --from 0 --limit 1000 --json --out journal.json',
       ),
     )
@@ -320,9 +439,23 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .command('verify')
     .summary('check framing, chain and references')
     .description('Checks every batch: framing, hash chain, and that everything it refers to is in the store.')
-    .option('--signatures', 'also check the receipts’ signatures with this world’s keys')
+    .option('--signatures', 'also check the signatures of receipts and checkpoints')
     .addHelpText('after', examples('journal verify', 'journal verify --signatures'))
     .action(async (flags) => run(async (ctx) => (await import('./command/journal.ts')).journalVerify(ctx, flags)));
+
+  journal
+    .command('export')
+    .summary('write records to a file')
+    .description(
+      'Writes whole batches as they are, with their chain and checkpoints, to a file that "trace-summary --journal" reads anywhere.',
+    )
+    .argument('<file>', 'file to write; it has its name once it is whole')
+    .option('--from <seq>', 'from the batch that holds this record', count('a sequence number'))
+    .option('--to <seq>', 'to the batch that holds this record', count('a sequence number'))
+    .addHelpText('after', examples('journal export desk.wlj', 'journal export part.wlj --from 1000 --to 1999'))
+    .action(async (file: string, flags) =>
+      run(async (ctx) => (await import('./command/journal.ts')).journalExport(ctx, file, flags)),
+    );
 
   root
     .command('replay')
@@ -333,19 +466,53 @@ Exit codes: 0 ok, 1 failure, 2 usage, 3 not running, 4 not found, 5 refused, 6 c
     .option('--verify', 'compare records, and the state at every snapshot and at head')
     .option('--from-genesis', 'begin with the first record instead of the active baseline')
     .option('--to <height>', 'stop there', count('a height'))
-    .addHelpText('after', examples('replay --verify', 'replay --verify --from-genesis'))
+    .addHelpText('after', examples('replay --verify', 'replay --verify --from-genesis', 'replay --to 1000'))
     .action(async (flags) => run(async (ctx) => (await import('./command/replay.ts')).replay(ctx, flags)));
 
   root
     .command('trace-summary')
     .summary('how plans ran: counts, errors, durations')
-    .description('Summarises runs, errors, effects and durations from the journal.')
+    .description(
+      'Summarises runs, errors, effects and durations from the journal. Ends with 7 when a threshold of --check does not hold.',
+    )
     .option('--from <seq>', 'first record', count('a sequence number'))
     .option('--to <seq>', 'last record', count('a sequence number'))
     .option('--plan <name>', 'only this plan')
     .option('--instances', 'list every run')
-    .option('--out <file>', 'write the JSON to this file')
-    .addHelpText('after', examples('trace-summary', 'trace-summary --plan hello/greet@1 --instances --json'))
+    .option('--correlations', 'index runs, events and effects by correlation')
+    .option('--correlation <json>', 'only this correlation, and its flow drawn: \'"r-17"\'')
+    .option(
+      '--journal <file>',
+      'read this instead: a file of "journal export", or the folder of a world (repeatable: one view over all of them)',
+      (file: string, before: string[]) => [...before, file],
+      [],
+    )
+    .option(
+      '--label <name>',
+      'a name for the journal, shown in the summary (repeatable, in the order of the journals)',
+      (label: string, before: string[]) => [...before, label],
+      [],
+    )
+    .option(
+      '--check <file>',
+      'thresholds as JSON, for example {"totals.runs.live": {"max": 0}, "totals.errors.*": {"max": 0, "except": {"policy_denied": 1}}}',
+    )
+    .addOption(new Option('--format <format>', 'text, or md for Markdown').choices(['text', 'md']))
+    .option(
+      '--out <file>',
+      'also write it to this file: as JSON, as Markdown to *.md, as table to *.txt (repeatable)',
+      (file: string, before: string[]) => [...before, file],
+      [],
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'trace-summary',
+        'trace-summary --plan hello/greet@1 --instances --json',
+        'trace-summary --check thresholds.json --out summary.json --out summary.md',
+        `trace-summary --journal ../desk --journal lab.wlj --correlation '"r-17"'`,
+      ),
+    )
     .action(async (flags) => run(async (ctx) => (await import('./command/trace-summary.ts')).traceSummary(ctx, flags)));
 
   traceCommands(root, run);
@@ -428,7 +595,7 @@ function effectCommands(root: Command, run: Act): void {
     .command('get')
     .summary('show one effect')
     .description('Shows one effect with its params, and its receipt when it has one.')
-    .argument('<intent>', 'intent hash; its beginning is enough')
+    .argument('<intent>', 'intent hash, as "effects ls" shows it; its beginning is enough')
     .addHelpText('after', examples('effects get sha256:3f2a…'))
     .action(async (intent: string) =>
       run(async (ctx) => (await import('./command/effects.ts')).getEffect(ctx, intent)),
@@ -437,7 +604,7 @@ function effectCommands(root: Command, run: Act): void {
     .command('retry')
     .summary('perform an open effect again')
     .description('Performs an open effect now. One that is being performed is left alone.')
-    .argument('<intent>', 'intent hash; its beginning is enough')
+    .argument('<intent>', 'intent hash, as "effects ls" shows it; its beginning is enough')
     .addHelpText('after', examples('effects retry sha256:3f2a…'))
     .action(async (intent: string) =>
       run(async (ctx) => (await import('./command/effects.ts')).retryEffect(ctx, intent)),
@@ -448,7 +615,7 @@ function effectCommands(root: Command, run: Act): void {
     .description(
       'Gives an effect its receipt by hand, as when its outcome was found out some other way. The plan goes on with it; the journal names its adapter "manual.…".',
     )
-    .argument('<intent>', 'intent hash; its beginning is enough')
+    .argument('<intent>', 'intent hash, as "effects ls" shows it; its beginning is enough')
     .addOption(new Option('--status <status>', 'how it went').choices(['ok', 'error', 'timeout']).makeOptionMandatory())
     .option('--payload <json>', 'what the effect answered, of its receipt schema: JSON, @file or @-')
     .option('--error-code <code>', 'with error and timeout: what a plan can branch on')
@@ -469,9 +636,10 @@ function traceCommands(root: Command, run: Act): void {
   const rooted = (command: Command) =>
     command
       .option('--event-hash <hash>', 'the event, as "event send" prints it; its beginning is enough')
-      .option('--schema <schema>', 'or the newest event of this schema')
-      .option('--correlate-by <path>', 'with --schema: whose field here, order.id')
-      .option('--value <json>', 'with --correlate-by: has this value')
+      .option('--schema <schema>', 'or the newest event of this schema that has, with the next two')
+      .option('--correlate-by <path>', 'in this field: order.id')
+      .option('--value <json>', 'this value')
+      .option('--plan <id>', 'or a run, as "plans ls" shows it: what followed from its start', count('a plan id'))
       .option('--window-limit <n>', 'at most so many records (up to 10000)', count('records'), 400);
   rooted(root.command('trace'))
     .summary('what followed from an event')
@@ -484,11 +652,12 @@ function traceCommands(root: Command, run: Act): void {
     .option('--out <file>', 'write to this file instead')
     .addHelpText(
       'after',
-      examples(
+      `${examples(
         'trace --event-hash sha256:3f2a…',
         `trace --schema hello/Asked@1 --correlate-by name --value '"Ada"'`,
+        'trace --plan 7',
         'trace --event-hash sha256:3f2a… --follow',
-      ),
+      )}\n\nValues are not shown; --json has them. "worldline trace-diagnose" explains where it stands.`,
     )
     .action(async (flags) => run(async (ctx) => (await import('./command/trace.ts')).trace(ctx, flags)));
   root
@@ -502,15 +671,24 @@ function traceCommands(root: Command, run: Act): void {
     .option('--limit <n>', 'look at so many records', count('records'), 1000)
     .option('--max-results <n>', 'show at most so many', count('events'), 20)
     .option('--out <file>', 'write to this file instead')
-    .addHelpText('after', examples(`trace-find --schema hello/Asked@1 --correlate-by name --value '"Ada"'`))
+    .addHelpText(
+      'after',
+      `${examples(`trace-find --schema hello/Asked@1 --correlate-by name --value '"Ada"'`)}\n\nA field of a variant is behind "$value", its arm is "$tag": --correlate-by body.$value.id`,
+    )
     .action(async (flags) => run(async (ctx) => (await import('./command/trace.ts')).traceFind(ctx, flags)));
   rooted(root.command('trace-diagnose'))
     .summary('why it stands where it stands')
-    .description('Says in one word how far an event has come, why no further, and what to do about it.')
+    .description(
+      'Says how far an event or a run has come, why no further, and what to do about it: the rule that denied it, the value that differed, the person who has to decide, down to the child of a child.',
+    )
     .option('--check', 'exit 7 unless it is completed')
     .addHelpText(
       'after',
-      examples('trace-diagnose --event-hash sha256:3f2a…', 'trace-diagnose --event-hash sha256:3f2a… --check --json'),
+      `${examples(
+        'trace-diagnose --event-hash sha256:3f2a…',
+        'trace-diagnose --plan 7',
+        'trace-diagnose --event-hash sha256:3f2a… --check --json',
+      )}\n\n"cause" is one of a short list, "reason" says more; docs/guides/find-out-why.md has every code.`,
     )
     .action(async (flags) => run(async (ctx) => (await import('./command/trace.ts')).traceDiagnose(ctx, flags)));
 }
@@ -536,16 +714,102 @@ function configCommands(root: Command, run: Act): void {
     .action(async (flags) => run(async (ctx) => (await import('./command/config.ts')).applyConfig(ctx, flags)));
 }
 
-function checkCommand(command: Command, run: (action: (ctx: Context) => Promise<void>) => Promise<void>): void {
+function tokenCommands(root: Command, run: Act): void {
+  const token = group(root, 'token', 'who may ask this world over the network');
+  const list = (value: string, before: readonly string[] | undefined) => [...(before ?? []), value];
+  token
+    .command('create <name>')
+    .summary('make a token and show it once')
+    .description(
+      'Makes a token and shows it once; only its hash is kept. With --peer it is for one other world, which sends messages with it: the name is what "fabric_accept" calls that world.',
+    )
+    .option(
+      '--scope <scope>',
+      'what it is for (repeatable): read, event, receipt, approval, blob.write, fabric, secret, workspace.write, gov.propose, gov.approve, gov.apply, or admin for everything',
+      list,
+    )
+    .option('--role <role>', 'role for approvals (repeatable)', list)
+    .option('--expires <duration>', 'how long it is valid: 12h, 90d (default: until it is revoked)')
+    .option('--peer <world>', 'world id of the peer it belongs to, as "worldline status" there shows it')
+    .addHelpText(
+      'after',
+      examples(
+        'token create desk --peer 01a22443-6a8e-7f49-ac50-5ce56d30e47a',
+        'token create dashboard --scope read --expires 90d',
+      ),
+    )
+    .action(async (name: string, flags) =>
+      run(async (ctx) => (await import('./command/token.ts')).makeToken(ctx, name, flags)),
+    );
+  token
+    .command('ls')
+    .summary('list tokens')
+    .description('Lists the named tokens: what each is for, and until when. Never their text.')
+    .addHelpText('after', examples('token ls', 'token ls --json'))
+    .action(async () => run(async (ctx) => (await import('./command/token.ts')).listTokens(ctx)));
+  token
+    .command('revoke <name>')
+    .summary('end a token')
+    .description('Ends a token at once, also for a world that is running.')
+    .addHelpText('after', examples('token revoke desk'))
+    .action(async (name: string) => run(async (ctx) => (await import('./command/token.ts')).dropToken(ctx, name)));
+}
+
+function checkCommand(
+  command: Command,
+  run: (action: (ctx: Context) => Promise<void>) => Promise<void>,
+  checks = 'Checks',
+): void {
   command
     .summary('find mistakes before a run')
-    .description('Checks the definitions of a folder: structure, types, references, authority. Needs no running world.')
+    .description(
+      `${checks} the definitions of a folder: structure, types, references, authority. Needs no running world.`,
+    )
     .option('--map <file>', 'sync file (default: worldline.json of the world)')
     .option('--fail-on-warning', 'exit 7 for warnings too')
-    .option('--only <codes>', 'show only these codes, separated by commas')
+    .option('--only <codes>', 'show only these codes, separated by commas; every error counts all the same')
     .option('--ignore <codes>', 'do not show these codes')
-    .addHelpText('after', examples('check', 'check --fail-on-warning', 'check --json'))
-    .action(async (flags) => run(async (ctx) => (await import('./command/check.ts')).check(ctx, flags)));
+    .option(
+      '--fix',
+      'write what can be meant in one way only into the files, and say what (keys, conjuncts, edges, hashes); then check',
+    )
+    .option('--dry-run', 'with --fix: show it, and write nothing')
+    .option('--watch', 'check again whenever a file changes, until Ctrl-C; with --fix it fixes each time')
+    .option('--explain [code]', 'what a code or rule means, with a wrong and a right example; without one, all codes')
+    .addHelpText(
+      'after',
+      examples(
+        'check',
+        'check --watch',
+        'check --watch --fix',
+        'check --explain plan.cyclic',
+        'check --fix --dry-run',
+        'check --fail-on-warning --json',
+      ),
+    )
+    .action(async (flags) =>
+      run(async (ctx) => {
+        // Only who asks for an explanation loads the table of all codes.
+        if (flags.explain !== undefined) return (await import('./command/explain.ts')).explain(ctx, flags.explain);
+        if (flags.watch === true) return (await import('./command/check-watch.ts')).checkWatch(ctx, flags);
+        return (await import('./command/check.ts')).check(ctx, flags);
+      }),
+    );
+}
+
+/** As usual, and that an option is needed; an empty default says nothing. */
+function describe(option: Option): string {
+  const { defaultValue, mandatory } = option;
+  const isEmpty = defaultValue === '' || (Array.isArray(defaultValue) && defaultValue.length === 0);
+  const shown: Option = isEmpty ? Object.create(option, { defaultValue: { value: undefined } }) : option;
+  const text = new Help().optionDescription(shown);
+  return mandatory ? `${text} (required)` : text;
+}
+
+/** Where to read on. */
+function footer(command: Command): string {
+  if (command.commands.length === 0) return '\nOptions of every command, such as --world and --json: worldline --help';
+  return `\nEach explains itself: worldline ${command.name()} ${command.commands[0]?.name()} --help`;
 }
 
 function group(root: Command, name: string, description: string): Command {
@@ -554,6 +818,18 @@ function group(root: Command, name: string, description: string): Command {
 
 function examples(...lines: string[]): string {
   return `\nExamples:\n${lines.map((line) => `  worldline ${line}`).join('\n')}`;
+}
+
+/**
+ * Of a command that takes the world folder as an argument, too. One in the environment is for whoever names none.
+ *
+ * @throws CommanderError when `--world` names another one.
+ */
+function expectOneWorld(root: Command, argument: string | undefined): void {
+  const { world } = root.opts<{ world?: string }>();
+  if (argument === undefined || world === undefined || root.getOptionValueSource('world') !== 'cli') return;
+  if (resolve(world) !== resolve(argument))
+    root.error(`two world folders are named: ${argument}, and ${world} with --world`);
 }
 
 function globalFlags(root: Command): GlobalFlags {

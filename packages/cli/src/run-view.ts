@@ -8,8 +8,8 @@ import type { Data } from './output.ts';
 
 export interface Wait {
   readonly step: string;
-  readonly kind: 'receipt' | 'event';
-  /** Intent hash, or schema. */
+  readonly kind: 'receipt' | 'event' | 'plan';
+  /** Intent hash, schema, or id of a child. */
   readonly ref: string;
   /** Effect kind of a receipt. */
   readonly effect?: string | undefined;
@@ -47,6 +47,11 @@ export function liveRun(instance: Instance, kernel: Kernel): RunView {
   const events = [...instance.eventWaits.values()].map(
     (wait): Wait => ({ step: wait.stepId, kind: 'event', ref: wait.schema }),
   );
+  const children = [...instance.planWaits].flatMap(([position, { planIds, open }]) =>
+    planIds
+      .filter((planId) => open.has(planId))
+      .map((planId): Wait => ({ step: idOf(position), kind: 'plan', ref: String(planId) })),
+  );
   return {
     planId: instance.id,
     plan: instance.name,
@@ -54,7 +59,7 @@ export function liveRun(instance: Instance, kernel: Kernel): RunView {
     manifestHash: hashText(instance.manifestHash),
     startedSeq: instance.startedSeq,
     correlation: instance.correlation === undefined ? undefined : untypedJson(instance.correlation),
-    waits: [...receipts, ...events],
+    waits: [...receipts, ...events, ...children],
   };
 }
 
@@ -103,7 +108,16 @@ export function runJson(run: RunView): { readonly [key: string]: Data } {
 
 /** What a live run waits for, in a few words. */
 export function waitText(wait: Wait): string {
+  if (wait.kind === 'plan') return `plan ${wait.ref}`;
   return wait.kind === 'event' ? `event ${wait.ref}` : (wait.effect ?? 'receipt');
+}
+
+/** What a live run waits for, shortly: children by their number. */
+export function waitsText(waits: readonly Wait[]): string {
+  const children = waits.filter(({ kind }) => kind === 'plan');
+  const others = waits.filter(({ kind }) => kind !== 'plan').map(waitText);
+  const told = children.length > 1 ? [`${children.length} plans`] : children.map(waitText);
+  return [...new Set([...others, ...told])].join(', ');
 }
 
 /** Waits of a whole world, counted as `run --batch` reports them (`host.md` §7.6). */

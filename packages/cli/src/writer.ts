@@ -1,10 +1,13 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import type { Loaded } from '@worldline/air';
 import type { HostKey, WorldFolder, WorldIdentity } from '@worldline/host';
 import type { Store } from '@worldline/ports';
-import { readAirFolder, requireLoaded } from './air-folder.ts';
+import { readAirFolder } from './air-folder.ts';
 import type { Context } from './context.ts';
+import { requireDefinitions } from './definition-files.ts';
 import { stop, stopWith } from './failure.ts';
 import { makeFolder } from './folder.ts';
+import type { SyncFile } from './sync-file.ts';
 
 /** A world's store, open for writing. Whoever writes into a journal also needs lock and lease; a blob or an inbox item needs neither. */
 export interface OpenStore {
@@ -16,9 +19,9 @@ export interface OpenStore {
  * Opens the store of a world folder, and first makes the world when there is none yet: from its checked definitions, so
  * that wrong ones leave nothing behind.
  *
- * @param airDir - folder of those definitions; default: what the sync file says.
+ * @param checked - those definitions, when the caller has them; default: what the sync file says.
  */
-export async function writing<T>(ctx: Context, use: (open: OpenStore) => Promise<T>, airDir?: string): Promise<T> {
+export async function writing<T>(ctx: Context, use: (open: OpenStore) => Promise<T>, checked?: Checked): Promise<T> {
   const { readIdentity } = await import('@worldline/host');
   const { openForWriting, openReadOnly } = await import('./open-store.ts');
   const known = await readIdentity(await ctx.folder());
@@ -34,28 +37,32 @@ export async function writing<T>(ctx: Context, use: (open: OpenStore) => Promise
         hint: 'is --store the store of this world?',
       });
   }
-  const from = known.value === undefined ? (airDir ?? ctx.syncFile().airDir) : undefined;
-  const loaded =
-    from === undefined ? undefined : requireLoaded(from, ctx.root, (await ctx.config()).world.require_policy);
+  const from = known.value === undefined ? (checked ?? (await checkedDefinitions(ctx))) : undefined;
   const store = await openForWriting(dir, ctx.composition.storeFailpoints);
   try {
-    const identity = known.value ?? (await create(ctx, store, loaded!, from!));
+    const identity = known.value ?? (await create(ctx, store, from!));
     return await use({ store, identity });
   } finally {
     await store.close();
   }
 }
 
+interface Checked {
+  readonly sync: SyncFile;
+  readonly loaded: Loaded;
+}
+
+async function checkedDefinitions(ctx: Context): Promise<Checked> {
+  const sync = ctx.syncFile();
+  const { loaded } = await requireDefinitions(ctx, sync, (await ctx.config()).world.require_policy);
+  return { sync, loaded };
+}
+
 /**
  * Makes the world. Ids are claimed in a file first, so that two processes, or one after a crash, make the same world;
  * `world.json` appears when it is durable.
  */
-async function create(
-  ctx: Context,
-  store: Store,
-  loaded: ReturnType<typeof requireLoaded>,
-  airDir: string,
-): Promise<WorldIdentity> {
+async function create(ctx: Context, store: Store, { loaded, sync: { airDir } }: Checked): Promise<WorldIdentity> {
   const { createWorld, ensureKeys } = await import('@worldline/host');
   const folder = await ctx.folder();
   let claimed: Claim;

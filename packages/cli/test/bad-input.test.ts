@@ -127,6 +127,40 @@ const CASES: readonly Case[] = [
     exit: 2,
     code: 'invalid_request',
   },
+  {
+    name: 'a code to show that is none',
+    args: ['check', '--only', 'RL01'],
+    exit: 2,
+    code: 'invalid_request',
+    hint: 'RL0',
+  },
+  {
+    name: 'a folder for the sync file',
+    args: ['check', '--map', 'air'],
+    exit: 4,
+    code: 'not_found',
+    hint: 'name a file',
+  },
+  {
+    name: 'a folder for what the gates are driven with',
+    args: ['gates', '--gates', 'air'],
+    exit: 2,
+    code: 'invalid_request',
+    hint: 'name a file',
+  },
+  {
+    name: 'a search through no records',
+    args: ['trace-find', '--schema', ASKED, '--correlate-by', 'name', '--value', '"Ada"', '--limit', '0'],
+    exit: 2,
+    code: 'invalid_request',
+  },
+  {
+    name: 'an export in the place of a folder',
+    args: ['journal', 'export', 'air'],
+    exit: 1,
+    code: 'host_error',
+    hint: 'name a file',
+  },
 
   // JSON
   {
@@ -538,34 +572,25 @@ describe('bad definitions leave no world behind', () => {
         input: ASKED,
         steps: [
           {
-            id: 'child',
-            op: 'spawn_plan',
-            plan: 'hello/child@1',
-            input: { ref: '@plan.input' },
-            bind: { handle_as: 'h' },
+            id: 'look',
+            op: 'emit_effect',
+            kind: 'introspect.journal_head',
+            cap: 'cap_query',
+            params: {},
+            bind: { effect_id_as: 'h' },
           },
-          { id: 'done', op: 'end' },
         ],
-        edges: [{ from: 'child', to: 'done' }],
       }),
     );
-    const child = {
-      $kind: 'defplan',
-      name: 'hello/child@1',
-      input: ASKED,
-      steps: [{ id: 'done', op: 'end' }],
-      edges: [],
-    };
-    writeFileSync(join(folder, 'air/child.air.json'), JSON.stringify(child));
     const manifest = join(folder, 'air/manifest.air.json');
-    writeFileSync(
-      manifest,
-      readFileSync(manifest, 'utf8').replace('"plans": [', '"plans": [{ "name": "hello/child@1" }, '),
-    );
+    const node = JSON.parse(readFileSync(manifest, 'utf8'));
+    node.effects = [{ name: 'sys/introspect.journal_head@1' }];
+    node.defaults = { cap_grants: [{ name: 'cap_query', cap: 'sys/query@1', params: {} }] };
+    writeFileSync(manifest, JSON.stringify(node));
     const check = await worldline(['check', '--json'], { cwd: folder });
     expect(check.exit).toBe(7);
     expect(check.json().data.findings).toMatchObject([
-      { code: 'unsupported', path: '/steps/0/op', file: 'air/plans.air.json', line: 1 },
+      { code: 'unsupported', path: '/steps/0/kind', file: 'air/plans.air.json', line: 1 },
     ]);
     expect(check.json().data.findings[0].message).toMatch(/^not supported yet: /);
   });
@@ -588,10 +613,12 @@ describe('folders that cannot be used', () => {
       2,
       'invalid_request',
     ],
+    ['init of two folders', () => {}, ['--world', 'x', 'init', 'y'], 2, 'invalid_request'],
     ['init where nothing can be written', () => {}, ['init', '/proc/worldline'], 1, 'host_error'],
     ['an unknown template', () => {}, ['init', 'x', '--template', 'htp'], 2, 'invalid_request'],
     ['a template of a later release', () => {}, ['init', 'x', '--template', 'agent'], 1, 'unsupported'],
     ['no world here', () => {}, ['plans', 'ls'], 4, 'not_found'],
+    ['a token for no world', () => {}, ['--world', '.', 'token', 'create', 'desk', '--scope', 'read'], 4, 'not_found'],
     [
       'a file instead of .worldline',
       (folder: string) => writeFileSync(join(folder, '.worldline'), ''),

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { afterAll, describe, expect, test } from 'vitest';
 import { program } from '../src/program.ts';
+import { approvalWorld } from './approval-world.ts';
 import { cleanUp, daemon, emptyFolder, interrupted, worldline, worldOf } from './support.ts';
 
 /** Commands and the shape of their JSON (host.md §12.2). Tests start the built command: npx tsc -b packages/cli */
@@ -25,58 +26,6 @@ async function data(world: string, ...args: string[]) {
     out: '',
   });
   return run.json();
-}
-
-/** A plan that asks for an approval, with a deadline of an hour. */
-function approvalWorld(): string {
-  const folder = worldOf('minimal');
-  const write = (name: string, json: unknown) => writeFileSync(join(folder, 'air', name), JSON.stringify(json));
-  write('schemas.air.json', [
-    {
-      $kind: 'defschema',
-      name: 'ask/Wanted@1',
-      type: { record: { what: { text: {} }, notes: { option: { hash: {} } } } },
-    },
-  ]);
-  write('plans.air.json', {
-    $kind: 'defplan',
-    name: 'ask/ask@1',
-    input: 'ask/Wanted@1',
-    output: 'ask/Wanted@1',
-    steps: [
-      {
-        id: 'ask',
-        op: 'emit_effect',
-        kind: 'approval.request',
-        cap: 'cap_approval',
-        params: { subject: { ref: '@plan.input.what' }, requester: 'tests', context_ref: { ref: '@plan.input.notes' } },
-        bind: { effect_id_as: 'asked' },
-      },
-      { id: 'answer', op: 'await_receipt', for: { ref: '@var:asked' }, bind: { as: 'answer' } },
-      {
-        id: 'done',
-        op: 'end',
-        result: { record: { what: { ref: '@var:answer.decision' }, notes: { ref: '@plan.input.notes' } } },
-      },
-    ],
-    edges: [
-      { from: 'ask', to: 'answer' },
-      { from: 'answer', to: 'done' },
-    ],
-  });
-  write('manifest.air.json', {
-    $kind: 'manifest',
-    air_version: '1',
-    schemas: [{ name: 'ask/Wanted@1' }],
-    modules: [],
-    plans: [{ name: 'ask/ask@1' }],
-    effects: [{ name: 'sys/approval.request@1' }],
-    caps: [],
-    policies: [],
-    defaults: { cap_grants: [{ name: 'cap_approval', cap: 'sys/approval@1', params: {} }] },
-    triggers: [],
-  });
-  return folder;
 }
 
 describe('init and check', () => {
@@ -119,11 +68,13 @@ describe('init and check', () => {
     const human = await worldline(['check'], { cwd: folder });
     expect(human.exit).toBe(7);
     const lines = human.stdout.split('\n');
-    expect(lines[0]).toBe(`air/plans.air.json:${finding.line}:${finding.column}  ${finding.code}  ${finding.message}`);
+    expect(lines[0]).toBe(
+      `air/plans.air.json:${finding.line}:${finding.column}  error  ${finding.code}  ${finding.rule}  ${finding.message}`,
+    );
     const [source, caret] = [lines[1]!, lines[2]!];
     expect(source.indexOf('|')).toBe(caret.indexOf('|'));
-    expect(source.slice(caret.indexOf('^'))).toMatch(/^["{]/);
-    expect(human.stdout).toContain('1 error, 0 warnings');
+    expect(source.slice(caret.indexOf('^'), caret.lastIndexOf('^') + 1)).toBe('"raise_evnt"');
+    expect(human.stdout).toContain('1 error, 0 warnings in 1 file');
   });
 
   test('--only, --ignore and --fail-on-warning decide what counts', async () => {
@@ -158,7 +109,7 @@ describe('init and check', () => {
   test.each([
     ['{"version": 2}', 'sync.version', '/version'],
     ['{"version": 1, "air": {"dri": "air"}}', 'sync.schema', '/air/dri'],
-    ['{"version": 1, "air": {"imports": [{"path": "../x"}]}}', 'unsupported', '/air/imports/0'],
+    ['{"version": 1, "air": {"imports": [{"path": "../x"}]}}', 'import.shape', '/air/imports/0/path'],
     ['{"version": 1, "build": {"plans": ["plans/*.ts"]}}', 'unsupported', '/build'],
     ['{"version": 1,', 'sync.schema', ''],
   ])('worldline.json %s is a finding %s', async (text, code, path) => {
@@ -541,6 +492,11 @@ describe('effects through the command', () => {
 });
 
 describe('help', () => {
+  test('a group without a command is called by its name, whatever flags stand before it', async () => {
+    const run = await worldline(['--mode', 'batch', 'sync', '--json']);
+    expect([run.exit, run.json().error.message]).toEqual([2, '"sync" needs a command']);
+  });
+
   function everyCommand(root: Command): Command[] {
     return root.commands.flatMap((child) => (child.commands.length > 0 ? everyCommand(child) : [child]));
   }
@@ -564,8 +520,19 @@ describe('help', () => {
     expect(commands.length).toBeGreaterThan(20);
     for (const command of commands) {
       expect(command.description()).not.toBe('');
-      if (command.name() !== 'help') expect(helpOf(command)).toContain('Examples:\n  worldline ');
+      if (command.name() === 'help') continue;
+      const help = helpOf(command);
+      expect(help).toContain('Examples:\n  worldline ');
+      // Where the options of every command are, and no list that is empty by default.
+      expect(help).toContain('--json: worldline --help');
+      expect(help).not.toMatch(/default: (\[\]|"")/);
     }
+  });
+
+  test('a group says how to read on, and an option that is needed says so', () => {
+    const [plans, traceFind] = ['plans', 'trace-find'].map((name) => root.commands.find((one) => one.name() === name)!);
+    expect(helpOf(plans!)).toContain('worldline plans start --help');
+    expect(helpOf(traceFind!)).toMatch(/--schema <schema> +their schema \(required\)/);
   });
 
   test('is printed on stdout with exit 0, as is the version', async () => {

@@ -145,6 +145,11 @@ describe('nothing is wrong', () => {
 });
 
 describe('a planted fault is found', () => {
+  const webhook = (url: string, secret: string, ...allowPrivate: string[]) => ({
+    approvals: { webhook: { url, secret } },
+    http: { allow_private: allowPrivate },
+  });
+
   const faults: readonly {
     readonly code: string;
     readonly exit: 0 | 7;
@@ -236,6 +241,50 @@ describe('a planted fault is found', () => {
         writeFileSync(air, readFileSync(air, 'utf8').replace('"requester":"tests"', '"requester":"others"'));
       },
     },
+    {
+      code: 'peer.missing',
+      exit: 0,
+      plant: (w) => configure(w, { fabric: { peers: { lab: { path: './no-such-folder' } } } }),
+    },
+    {
+      code: 'peer.one_way',
+      exit: 0,
+      plant: (w) => {
+        cpSync(healthy, join(w, 'peer'), { recursive: true });
+        configure(w, { fabric: { peers: { lab: { path: 'peer' } } } });
+      },
+    },
+    {
+      code: 'peer.refuses',
+      exit: 0,
+      plant: (w) => {
+        cpSync(healthy, join(w, 'peer'), { recursive: true });
+        configure(join(w, 'peer'), { fabric: { peers: { desk: { path: '..' } } } });
+        configure(w, { fabric: { peers: { lab: { path: 'peer' } } } });
+      },
+    },
+    {
+      code: 'peer.unreachable',
+      exit: 0,
+      plant: (w) =>
+        configure(w, { fabric: { peers: { far: { url: 'http://127.0.0.1:9', token: 'env:DOCTOR_KEY' } } } }),
+    },
+    {
+      code: 'secret.unavailable',
+      exit: 7,
+      plant: (w) => configure(w, { fabric: { peers: { far: { url: 'http://127.0.0.1:9', token: 'env:NO_TOKEN' } } } }),
+    },
+    {
+      code: 'http.address_denied',
+      exit: 7,
+      plant: (w) => configure(w, webhook('https://127.0.0.1/', 'env:DOCTOR_KEY')),
+    },
+    { code: 'secret.unavailable', exit: 7, plant: (w) => configure(w, webhook('https://127.0.0.1/', 'env:NO_KEY')) },
+    {
+      code: 'webhook.plain_http',
+      exit: 0,
+      plant: (w) => configure(w, webhook('http://10.0.0.1/', 'env:DOCTOR_KEY', '10.0.0.0/8')),
+    },
     { code: 'effect.exhausted', exit: 7, plant: (w) => sql(w, `UPDATE outbox SET attempt = 5 WHERE kind = 't.call'`) },
     { code: 'effect.attempts', exit: 0, plant: (w) => sql(w, `UPDATE outbox SET attempt = 3 WHERE kind = 't.call'`) },
     { code: 'effect.old', exit: 0, plant: (w) => configure(w, { effects: { timeout_ms: 1 } }) },
@@ -246,6 +295,21 @@ describe('a planted fault is found', () => {
     const found = await examine(world, env === undefined ? {} : { env });
     expect(found.codes).toContain(code);
     expect(found.exit).toBe(exit);
+  });
+
+  test.each([
+    ['journal.corrupt', `UPDATE batches SET body = zeroblob(length(body)) WHERE id = (SELECT max(id) FROM batches)`],
+    ['journal.corrupt', `DELETE FROM batches WHERE id = (SELECT max(id) FROM batches)`],
+    ['world.paused', `UPDATE worlds SET status = 'paused'`],
+  ])('a command that meets %s says what to do next', async (code, plant) => {
+    const world = copy();
+    sql(world, plant);
+    const run = await worldline(
+      code === 'world.paused' ? ['plans', 'cancel', '0', '--reason', 'x', '--yes'] : ['trace-diagnose', '--plan', '0'],
+      { cwd: world },
+    );
+    expect([run.exit, run.stderr]).toEqual([1, expect.stringMatching(/^error.*\n {2}hint: "worldline \w+/)]);
+    expect(run.stderr).toContain(code);
   });
 
   /** Overwrites a page in the middle of the file. */

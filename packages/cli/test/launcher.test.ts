@@ -30,6 +30,17 @@ describe.skipIf(process.platform === 'win32')('the launcher (design decision D1,
     expect(run.status).toBe(7);
   });
 
+  test('starts no second process when the running Node has the pinned version', () => {
+    const bin = installation('echo "started again"');
+    const manifest = join(bin, `../../../../node_modules/node-${process.platform}-${process.arch}/package.json`);
+    const run = (version: string) => {
+      writeFileSync(manifest, JSON.stringify({ version }));
+      return spawnSync(process.execPath, [bin, 'check'], { encoding: 'utf8' });
+    };
+    expect(run(process.version.slice(1)).stderr).toContain('npm run build');
+    expect(run('24.0.0').stdout).toBe('started again\n');
+  });
+
   test('passes signals on to the command, and the command’s death by signal back', async () => {
     const bin = installation('trap "exit 9" TERM; echo ready; while true; do sleep 0.05; done');
     const child = spawn(process.execPath, [bin]);

@@ -11,6 +11,7 @@ function output(
       said[name] += text;
     },
     isTTY: options.tty === true,
+    columns: 72,
   });
   const flags = {
     json: options.json === true,
@@ -31,6 +32,29 @@ describe('output (host.md §12.1)', () => {
     out.failure({ code: 'event.invalid', message: 'no', path: ['value', 'a/b'], hint: 'write yes' });
     expect(said.out).toBe('a\nb\n');
     expect(said.err).toBe('notice: mind this\nerror[event.invalid]: no\n  at /value/a~1b\n  hint: write yes\n');
+  });
+
+  test('a failure whose one reason is itself is said once, with its place', () => {
+    const { said, out } = output();
+    const [code, message, hint] = ['import.version', 'version 1 is installed, not 2', 'install 2'];
+    const reason = { code, message, hint, pointer: '/air', file: 'worldline.json', line: 3, column: 5 };
+    out.failure({ code, message: `worldline.json: ${message}`, hint, details: [reason] });
+    expect(said.err).toBe(
+      'error[import.version]: worldline.json: version 1 is installed, not 2\n' +
+        '  at worldline.json:3:5\n  hint: install 2\n',
+    );
+    said.err = '';
+    out.failure({ code, message: `worldline.json:3:5: ${message}`, path: ['air'], hint, details: [reason] });
+    expect(said.err).toBe(
+      'error[import.version]: worldline.json:3:5: version 1 is installed, not 2\n  at /air\n  hint: install 2\n',
+    );
+  });
+
+  test('of several reasons each is said, and a hint of one of them is not repeated', () => {
+    const { said, out } = output();
+    const reason = (message: string, hint: string) => ({ code: 'y', pointer: '/a', message, hint });
+    out.failure({ code: 'x', message: 'm', hint: 'h', details: [reason('n', 'h'), reason('o', 'i')] });
+    expect(said.err).toBe('error[x]: m\n  /a  y  n\n    hint: h\n  /a  y  o\n    hint: i\n');
   });
 
   test('for programs: exactly one object, with meta and warnings', () => {
@@ -81,6 +105,17 @@ describe('output (host.md §12.1)', () => {
     const { said, out } = output({ tty, env });
     out.failure({ code: 'x', message: 'm' });
     expect(said.err.includes('\u001b[')).toBe(coloured);
+  });
+
+  test.each([
+    [{ tty: true }, true, 72],
+    [{ tty: false }, false, undefined],
+    [{ tty: true, json: true }, false, 72],
+  ])('the screen is cleared, and its width known, on a terminal only: %j', (options, cleared, columns) => {
+    const { said, out } = output(options);
+    out.clear();
+    expect(said.out !== '').toBe(cleared);
+    expect(out.columns).toBe(columns);
   });
 
   test('nothing from a world can steer the terminal', () => {

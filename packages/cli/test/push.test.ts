@@ -186,19 +186,22 @@ describe('push', () => {
 
   test('keeping what the folder lacks may not load: then the reason and --prune-defs are named', async () => {
     const world = worldOf('minimal');
-    const steps = [{ id: 'say', op: 'raise_event', event: 'hello/Greeted@1', value: { text: 'hi' } }];
+    const steps = [{ id: 'say', op: 'raise_event', event: 'hello/Said@1', value: { text: 'hi' } }];
+    const said = { $kind: 'defschema', name: 'hello/Said@1', type: { record: { text: { text: {} } } } };
     const fixed = { $kind: 'defplan', name: 'hello/fixed@1', input: 'hello/Asked@1', steps };
     const list = (...plans: string[]) =>
-      edit(world, 'air/manifest.air.json', (manifest) => ({ ...manifest, plans: plans.map((name) => ({ name })) }));
+      edit(world, 'air/manifest.air.json', (manifest) => ({
+        ...manifest,
+        schemas: ['hello/Asked@1', 'hello/Greeted@1', 'hello/Said@1'].map((name) => ({ name })),
+        plans: plans.map((name) => ({ name })),
+      }));
+    writeFileSync(join(world, 'air', 'said.air.json'), JSON.stringify(said));
     writeFileSync(join(world, 'air', 'fixed.air.json'), JSON.stringify(fixed));
     list(GREET, 'hello/fixed@1');
     await data(world, 'push');
     rmSync(join(world, 'air', 'fixed.air.json'));
     list(GREET);
-    edit(world, 'air/schemas.air.json', (schemas) =>
-      // biome-ignore lint/suspicious/noExplicitAny: authored JSON
-      schemas.map((each: any) => (each.name === 'hello/Greeted@1' ? { ...each, type: { text: {} } } : each)),
-    );
+    writeFileSync(join(world, 'air', 'said.air.json'), JSON.stringify({ ...said, type: { text: {} } }));
     const refused = await run(world, 'push');
     expect(refused).toMatchObject({ exit: 1, error: { code: 'manifest.validation' } });
     expect(refused.error.details.hint).toContain('--prune-defs');

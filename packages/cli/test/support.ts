@@ -31,25 +31,47 @@ function environment(extra: Record<string, string> = {}): Record<string, string>
   return { ...Object.fromEntries(own), ...extra };
 }
 
-export function worldline(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [BIN, ...args], {
-      cwd: options.cwd,
-      env: environment(options.env),
-      stdio: 'pipe',
-    });
-    let [stdout, stderr] = ['', ''];
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text;
-    });
-    child.stdin.on('error', () => {});
-    child.stdin.end(options.input);
-    child.on('error', reject);
-    child.on('close', (exit) => resolve({ exit, stdout, stderr, json: () => JSON.parse(stdout) }));
+/** A command that is running. */
+export interface Started {
+  readonly pid: number;
+  kill(signal: NodeJS.Signals): void;
+  /** A moment later, for those who look whether it has got somewhere. @throws when it has ended. */
+  running(): Promise<void>;
+  readonly ended: Promise<Finished>;
+}
+
+export function start(args: readonly string[], options: RunOptions = {}): Started {
+  const child = spawn(process.execPath, [BIN, ...args], {
+    cwd: options.cwd,
+    env: environment(options.env),
+    stdio: 'pipe',
   });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  child.stdin.on('error', () => {});
+  child.stdin.end(options.input);
+  return {
+    pid: child.pid!,
+    kill: (signal) => child.kill(signal),
+    async running() {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      if (child.exitCode !== null || child.signalCode !== null)
+        throw new Error(`worldline ${args.join(' ')} ended early: ${stderr}`);
+    },
+    ended: new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (exit) => resolve({ exit, stdout, stderr, json: () => JSON.parse(stdout) }));
+    }),
+  };
+}
+
+export function worldline(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+  return start(args, options).ended;
 }
 
 /** Starts a command and interrupts it once `ready` has found what it waits for. */
@@ -58,19 +80,10 @@ export async function interrupted(
   world: string,
   ready: () => Promise<boolean>,
 ): Promise<Finished> {
-  const child = spawn(process.execPath, [BIN, ...args], { cwd: world, env: environment(), stdio: 'pipe' });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  const closed = new Promise<number | null>((resolve) => child.on('close', resolve));
-  while (!(await ready()) && child.exitCode === null);
-  child.kill('SIGINT');
-  const exit = await closed;
-  return { exit, stdout, stderr, json: () => JSON.parse(stdout) };
+  const command = start(args, { cwd: world });
+  while (!(await ready())) await command.running();
+  command.kill('SIGINT');
+  return command.ended;
 }
 
 export interface Daemon {
@@ -80,30 +93,17 @@ export interface Daemon {
 
 /** `worldline run`, ready when its lock says so. */
 export async function daemon(world: string, args: readonly string[] = []): Promise<Daemon> {
-  const child = spawn(process.execPath, [BIN, 'run', ...args], {
-    cwd: world,
-    env: environment(),
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let stderr = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  const closed = new Promise<number | null>((resolve) => child.on('close', resolve));
-  let gone = false;
-  closed.then(() => {
-    gone = true;
-  });
+  const command = start(['run', ...args], { cwd: world });
   for (;;) {
     const status = await worldline(['status', '--json'], { cwd: world });
     if (status.exit === 0 && status.json().data.daemon !== null && status.json().data.daemon !== undefined) break;
-    if (gone) throw new Error(`worldline run ended early: ${stderr}`);
+    await command.running();
   }
   return {
-    pid: child.pid!,
-    async stop(signal = 'SIGTERM') {
-      child.kill(signal);
-      return { exit: await closed, stderr };
+    pid: command.pid,
+    stop(signal = 'SIGTERM') {
+      command.kill(signal);
+      return command.ended;
     },
   };
 }

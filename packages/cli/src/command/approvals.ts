@@ -1,33 +1,25 @@
 import { type Json, parseJson } from '@worldline/air';
-import { type CborValue, decode, fromUtf8, hashText, parseHashText, toHex } from '@worldline/canon';
-import { APPROVAL_KIND, type ApprovalView, approvalView, rolesFor } from '@worldline/host';
-import type { EffectIntent } from '@worldline/kernel';
+import { fromUtf8, hashText, parseHashText, toHex } from '@worldline/canon';
+import { APPROVAL_KIND, type ApprovalView, approvalJson, endedApprovals, pendingApprovals } from '@worldline/host';
 import { operator, submitting } from '../access.ts';
 import type { Context } from '../context.ts';
-import { stop } from '../failure.ts';
+import { stop, stopWith } from '../failure.ts';
 import { ambiguous, intentDigits } from '../intent-text.ts';
-import { type Data, printable, table, toJson } from '../output.ts';
+import { printable, table, toJson } from '../output.ts';
 import { type Reader, reading } from '../reader.ts';
 import { intentPrefix } from '../run-view.ts';
 
-interface Decided {
-  readonly decision: string;
-  readonly approver: string | undefined;
-  readonly rationale: string | undefined;
-  readonly decidedNs: bigint | undefined;
-}
+/** `worldline approvals …` (`host.md` §5.6, §12.2): the rows of `/api/approvals`, read from the store. */
 
-type Row = ApprovalView & { readonly requestedNs: bigint | undefined; readonly decided?: Decided | undefined };
-
-const DECIDED_MAX = 1_000;
+const ENDED_MAX = 1_000;
 
 /** `worldline approvals ls`. */
 export async function listApprovals(ctx: Context, flags: { readonly all?: boolean }): Promise<void> {
-  const { rules } = (await ctx.config()).approvals;
   await reading(ctx, async (reader) => {
-    const rows = await pendingRows(reader);
-    if (flags.all === true) rows.unshift(...(await decidedRows(reader)));
-    const header = ['INTENT', 'SUBJECT', 'REQUESTER', 'PLAN', ...(flags.all === true ? ['DECISION', 'APPROVER'] : [])];
+    const all = flags.all === true;
+    const ended = all ? await endedRows(ctx, reader, ENDED_MAX) : [];
+    const rows = [...ended.toReversed(), ...(await pendingRows(ctx, reader))];
+    const header = ['INTENT', 'SUBJECT', 'REQUESTER', 'PLAN', ...(all ? ['DECISION', 'APPROVER'] : [])];
     ctx.out.answer(
       table(
         header,
@@ -36,11 +28,11 @@ export async function listApprovals(ctx: Context, flags: { readonly all?: boolea
           row.subject,
           row.requester,
           row.origin.origin_kind === 'plan' ? `${row.origin.name} ${row.origin.plan_id}` : row.origin.name,
-          row.decided?.decision ?? '',
-          row.decided?.approver ?? '',
+          row.end?.decision ?? row.end?.errorCode ?? '',
+          row.end?.approver ?? '',
         ]),
       ),
-      { approvals: rows.map((row) => rowJson(row, rolesFor(rules, row.subject))) },
+      { approvals: rows.map(approvalJson) },
       await reader.meta(),
     );
   });
@@ -48,45 +40,28 @@ export async function listApprovals(ctx: Context, flags: { readonly all?: boolea
 
 /** `worldline approvals get <intent>`. */
 export async function getApproval(ctx: Context, text: string): Promise<void> {
-  const { rules } = (await ctx.config()).approvals;
   await reading(ctx, async (reader) => {
-    const row = await findRow(reader, text);
-    const context = contextOf(reader, row.contextRef);
-    const lines = [
+    const row = await findRow(ctx, reader, text);
+    const { origin, end, roles, contextRef } = row;
+    const context = contextOf(reader, contextRef);
+    const lines: readonly (readonly [string, string | undefined])[] = [
       ['intent', hashText(row.intentHash)],
       ['subject', row.subject],
       ['requester', row.requester],
-      [
-        'plan',
-        row.origin.origin_kind === 'plan'
-          ? `${row.origin.name} ${row.origin.plan_id} step ${row.origin.step_id}`
-          : row.origin.name,
-      ],
-      ...(row.decided === undefined
-        ? [['state', 'pending']]
-        : [
-            [
-              'decision',
-              `${row.decided.decision}${row.decided.approver === undefined ? '' : ` by ${row.decided.approver}`}`,
-            ],
-          ]),
-      ...(row.decided?.rationale === undefined ? [] : [['rationale', row.decided.rationale]]),
-      ...(row.contextRef === undefined
-        ? []
-        : [
-            [
-              'context',
-              typeof context === 'string'
-                ? context
-                : context === undefined
-                  ? `${row.contextRef} (not in the store)`
-                  : toJson(context, true),
-            ],
-          ]),
+      ['roles', roles?.join(', ')],
+      ['plan', origin.origin_kind === 'plan' ? `${origin.name} ${origin.plan_id} step ${origin.step_id}` : origin.name],
+      ['state', end === undefined ? 'pending' : end.errorCode],
+      ['decision', end?.decision],
+      ['approver', end?.approver],
+      ['rationale', end?.rationale],
+      ['context', contextRef],
     ];
     ctx.out.answer(
-      lines.map(([name, value]) => `${name!.padEnd(10)} ${printable(value!)}`),
-      { ...rowJson(row, rolesFor(rules, row.subject)), ...(context === undefined ? {} : { context }) },
+      [
+        ...lines.flatMap(([name, value]) => (value === undefined ? [] : [`${name.padEnd(10)} ${oneLine(value)}`])),
+        ...(contextRef === undefined ? [] : indented(context)),
+      ],
+      { ...approvalJson(row), ...(context === undefined ? {} : { context }) },
       await reader.meta(),
     );
   });
@@ -100,12 +75,18 @@ export async function decideApproval(
   flags: { readonly rationale?: string },
 ): Promise<void> {
   const intentHash = await reading(ctx, async (reader) => {
-    const row = await findRow(reader, text);
-    if (row.decided !== undefined)
-      stop('approval.decided', `this approval is ${row.decided.decision} already`, {
-        hint: '"worldline approvals ls" shows what is pending',
-      });
-    return row.intentHash;
+    const { end, intentHash } = await findRow(ctx, reader, text);
+    if (end !== undefined)
+      stop(
+        'approval.decided',
+        end.decision === undefined
+          ? `this approval ended with ${end.errorCode}`
+          : `this approval is ${end.decision} already`,
+        {
+          hint: '"worldline approvals ls" shows what is pending',
+        },
+      );
+    return intentHash;
   });
   await submitting(ctx, async (access) => {
     const request = {
@@ -119,62 +100,32 @@ export async function decideApproval(
   });
 }
 
-async function pendingRows(reader: Reader): Promise<Row[]> {
-  const kernel = await reader.kernel();
-  const rows: Row[] = [];
-  for (const emission of kernel.pending()) {
-    if (emission.kind === APPROVAL_KIND) rows.push({ ...approvalView(emission), requestedNs: emission.logicalNowNs });
-  }
-  return rows;
+/** Oldest first. */
+async function pendingRows(ctx: Context, reader: Reader): Promise<readonly ApprovalView[]> {
+  const { rules } = (await ctx.config()).approvals;
+  const emissions = [...(await reader.kernel()).pending()].filter(({ kind }) => kind === APPROVAL_KIND);
+  const rows = await pendingApprovals(reader.store, reader.row.worldId, emissions, rules);
+  return rows.ok ? rows.value : stopWith(rows.failure);
 }
 
-/** Settled approvals, oldest of the newest thousand first. */
-async function decidedRows(reader: Reader): Promise<Row[]> {
-  const rows: Row[] = [];
-  for await (const { record, stamp } of reader.entriesBackwards()) {
-    if (rows.length === DECIDED_MAX) break;
-    if (record.record_kind !== 'effect_receipt') continue;
-    const intent = await reader.recordAt(record.emission_seq);
-    if (intent?.record_kind !== 'effect_intent' || intent.kind !== APPROVAL_KIND) continue;
-    const payload = record.payload_cbor === undefined ? undefined : decode(record.payload_cbor);
-    const { decision, approver, rationale } = (payload?.ok === true ? payload.value : {}) as {
-      readonly [key: string]: CborValue | undefined;
-    };
-    rows.push({
-      ...intentView(intent, record.emission_seq),
-      requestedNs: undefined,
-      decided: {
-        decision: typeof decision === 'string' ? decision : (record.error?.code ?? record.status),
-        approver: typeof approver === 'string' ? approver : undefined,
-        rationale: typeof rationale === 'string' ? rationale : undefined,
-        decidedNs: stamp?.nowNs,
-      },
-    });
-  }
-  return rows.reverse();
+/** Newest first. */
+async function endedRows(ctx: Context, reader: Reader, max: number): Promise<readonly ApprovalView[]> {
+  const { rules } = (await ctx.config()).approvals;
+  const rows = await endedApprovals(reader.store, reader.row.worldId, { rules, max, height: reader.height });
+  return rows.ok ? rows.value : stopWith(rows.failure);
 }
 
-function intentView(intent: EffectIntent, emissionSeq: number): ApprovalView {
-  const decoded = decode(intent.params_cbor);
-  const params = (decoded.ok ? decoded.value : {}) as { readonly [key: string]: CborValue | undefined };
-  return {
-    intentHash: intent.intent_hash,
-    emissionSeq,
-    subject: String(params['subject']),
-    requester: String(params['requester']),
-    contextRef: typeof params['context_ref'] === 'string' ? params['context_ref'] : undefined,
-    origin: intent.origin,
-    requestedLogicalNs: 0n,
-  };
-}
-
-/** The approval that a hash, or the beginning of one, names; pending ones first. */
-async function findRow(reader: Reader, text: string): Promise<Row> {
+/** The approval that a hash, or the beginning of one, names; pending ones first, then the newest that ended. */
+async function findRow(ctx: Context, reader: Reader, text: string): Promise<ApprovalView> {
   const digits = intentDigits(text, 'worldline approvals ls');
-  const matches = (rows: readonly Row[]) => rows.filter((row) => toHex(row.intentHash).startsWith(digits));
-  const pending = matches(await pendingRows(reader));
-  const found = pending.length > 0 ? pending : matches(await decidedRows(reader));
-  const distinct = new Map(found.map((row) => [toHex(row.intentHash), row]));
+  const matches = (rows: readonly ApprovalView[]) => rows.filter((row) => toHex(row.intentHash).startsWith(digits));
+  const pending = matches(await pendingRows(ctx, reader));
+  const found = pending.length > 0 ? pending : matches(await endedRows(ctx, reader, Number.POSITIVE_INFINITY));
+  const distinct = new Map<string, ApprovalView>();
+  for (const row of found) {
+    const key = toHex(row.intentHash);
+    if (!distinct.has(key)) distinct.set(key, row);
+  }
   if (distinct.size > 1)
     ambiguous(
       text,
@@ -197,20 +148,14 @@ function contextOf(reader: Reader, ref: string | undefined): Json | undefined {
   return json.ok ? json.value : text;
 }
 
-function rowJson(row: Row, roles: readonly string[] | undefined): { readonly [key: string]: Data | undefined } {
-  const { origin, decided } = row;
-  return {
-    intent_hash: hashText(row.intentHash),
-    subject: row.subject,
-    requester: row.requester,
-    context_ref: row.contextRef,
-    roles,
-    plan: origin.name,
-    plan_id: origin.origin_kind === 'plan' ? origin.plan_id : undefined,
-    requested_ns: row.requestedNs === undefined ? undefined : String(row.requestedNs),
-    decision: decided?.decision,
-    approver: decided?.approver,
-    rationale: decided?.rationale,
-    decided_ns: decided?.decidedNs === undefined ? undefined : String(decided.decidedNs),
-  };
+/** A value cannot begin a line of its own, which would look like another member. */
+function oneLine(text: string): string {
+  return printable(text).replaceAll('\n', '\\n');
+}
+
+function indented(context: Json | undefined): readonly string[] {
+  if (context === undefined) return ['  (not in the store)'];
+  return printable(typeof context === 'string' ? context : toJson(context, true))
+    .split('\n')
+    .map((line) => `  ${line}`);
 }

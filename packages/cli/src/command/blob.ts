@@ -46,7 +46,7 @@ export async function getBlob(
         stop('host_error', `${flags.out} cannot be written: ${(error as Error).message}`);
       }
     }
-    if (flags.raw === true) ctx.out.bytes(bytes, (all) => process.stdout.write(all));
+    if (flags.raw === true) ctx.out.bytes(bytes);
     else
       ctx.out.answer([`${bytes.length} bytes${flags.out === undefined ? '' : ` written to ${flags.out}`}`], {
         hash: text,

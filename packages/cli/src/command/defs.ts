@@ -1,7 +1,8 @@
 import { BUILTINS, type Catalog, type Json, parseJson, printJson } from '@worldline/air';
 import { compareUtf8, decode, hashText } from '@worldline/canon';
-import { requireLoaded } from '../air-folder.ts';
+import { valid } from '../air-folder.ts';
 import type { Context } from '../context.ts';
+import { loadDefinitions } from '../definition-files.ts';
 import { stop } from '../failure.ts';
 import { type Data, type Meta, table } from '../output.ts';
 import { Reader } from '../reader.ts';
@@ -32,7 +33,9 @@ async function view(ctx: Context): Promise<View> {
   const identity = await readIdentity(await ctx.folder());
   if (identity.ok && identity.value === undefined) {
     const config = await ctx.config();
-    const loaded = requireLoaded(ctx.syncFile().airDir, ctx.root, config.world.require_policy);
+    const sync = ctx.syncFile();
+    const { result } = await loadDefinitions(ctx, sync, config.world.require_policy);
+    const loaded = valid(result, sync.airDir, ctx.root);
     ctx.out.notice('this world has not run yet: these are the definitions of its folder');
     const nodes = new Map(loaded.objects.map((object) => [hashText(object.hash), object.bytes]));
     return {

@@ -2,7 +2,7 @@ import type { Json } from '@worldline/air';
 import { parseHashText, toHex } from '@worldline/canon';
 import { effectViews, settledEffects } from '@worldline/host';
 import { effectJson, settledJson } from '@worldline/server';
-import { formatDuration } from '@worldline/summary';
+import { longDuration } from '@worldline/summary';
 import { runningWorld } from '../access.ts';
 import { acting } from '../acting.ts';
 import type { Context } from '../context.ts';
@@ -79,6 +79,7 @@ export async function getEffect(ctx: Context, given: string): Promise<void> {
             ] as const,
           ]),
       ...(row['due_ns'] === undefined ? [] : [['due', dueText(row, now)] as const]),
+      ...(row['next_attempt_ns'] === undefined ? [] : [['again', againText(row, now)] as const]),
       ...(error === undefined ? [] : [['error', `${error.code}: ${error.message}`] as const]),
     ];
     ctx.out.answer(
@@ -216,7 +217,13 @@ function originText(row: Row): string {
 function dueText(row: Row, nowNs: bigint): string {
   if (row['due_ns'] === undefined) return '';
   const left = BigInt(text(row, 'due_ns')) - nowNs;
-  return left >= 0n ? `in ${formatDuration(left)}` : `${formatDuration(-left)} ago`;
+  return left >= 0n ? `in ${longDuration(left)}` : `${longDuration(-left)} ago`;
+}
+
+/** When the next attempt comes, and with what the one before ended. */
+function againText(row: Row, nowNs: bigint): string {
+  const left = BigInt(text(row, 'next_attempt_ns')) - nowNs;
+  return `${left > 0n ? `in ${longDuration(left)}` : 'now'}, after ${text(row, 'last_error_code')}`;
 }
 
 function indented(json: Data | undefined): readonly string[] {

@@ -1,15 +1,20 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, type Stats, writeFileSync } from 'node:fs';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 import type { Context } from '../context.ts';
-import { stop } from '../failure.ts';
+import { namesSchemas, SETTINGS, schemaMappings, schemasOfWorld, vscodeSettings } from '../editor/vscode.ts';
+import { CommandError, stop } from '../failure.ts';
 import { isFolder, makeFolder } from '../folder.ts';
+import { packageFile } from '../package-file.ts';
 import { didYouMean } from '../suggest.ts';
+import { readSyncFile } from '../sync-file.ts';
 
 export interface InitFlags {
   readonly template: string;
   readonly force?: boolean;
+  /** Only what editors need. */
+  readonly editor?: boolean;
   readonly fresh?: boolean;
   readonly yes?: boolean;
 }
@@ -26,22 +31,35 @@ export async function init(ctx: Context, path: string | undefined, flags: InitFl
     stop('invalid_request', `there is no template "${template}"`, { hint: didYouMean(template, TEMPLATES) });
   const given = path ?? ctx.flags.world ?? '.';
   const root = resolve(ctx.cwd, given);
-  const source = fileURLToPath(new URL(`../../templates/${template}/`, import.meta.url));
-  const plan = filesBelow(source).map((file) => {
-    // npm packs no file of this name, so templates keep it without the dot.
-    const name = file === 'gitignore' ? '.gitignore' : file;
-    return { from: join(source, file), name, target: join(root, name) };
-  });
+  if (flags.editor === true && !isFolder(root))
+    stop('not_found', `there is no folder ${given}`, { hint: 'make a world with "worldline init"' });
+  const airDir = airDirOf(root);
+  const source = fileURLToPath(packageFile(`templates/${template}/`));
+  const plan: PlannedFile[] = [
+    ...(flags.editor === true ? [] : filesBelow(source)).map((file) => {
+      // npm packs no file of this name, so templates keep it without the dot.
+      const name = file === 'gitignore' ? '.gitignore' : file;
+      const kind = flags.force === true ? ('replaced' as const) : ('kept' as const);
+      return { name, target: join(root, name), kind, content: () => readFileSync(join(source, file)) };
+    }),
+    // Settings are the author's once they are there; schemas are generated, so the newest are the right ones.
+    ...[
+      { ...vscodeSettings(airDir), kind: 'kept' as const },
+      ...schemasOfWorld().map((file) => ({ ...file, kind: 'replaced' as const })),
+    ].map(({ name, text, kind }) => ({ name, target: join(root, name), kind, content: () => Buffer.from(text) })),
+  ];
   // Everything that can go wrong is looked at before anything is written.
   refuseObstacles(root, given, plan);
   if (flags.fresh === true) await forget(ctx, root, flags.yes === true);
 
-  const files = plan.map(({ from, name, target }) => {
+  const files = plan.map(({ name, target, kind, content }) => {
     const present = existsSync(target);
-    if (present && flags.force !== true) return { path: name, status: 'skipped' };
+    if (present && kind === 'kept') return { path: name, status: 'skipped' };
     try {
+      const bytes = content();
+      if (present && readFileSync(target).equals(bytes)) return { path: name, status: 'skipped' };
       makeFolder(dirname(target));
-      writeFileSync(target, readFileSync(from));
+      writeFileSync(target, bytes);
     } catch (error) {
       stop('host_error', `${name} cannot be written: ${(error as Error).message}`, {
         hint: 'check the folder’s permissions',
@@ -49,16 +67,58 @@ export async function init(ctx: Context, path: string | undefined, flags: InitFl
     }
     return { path: name, status: present ? 'overwritten' : 'created' };
   });
+  const missing = namesSchemas(textAt(join(root, SETTINGS))) ? undefined : schemaMappings(airDir);
   const where = relative(ctx.cwd, root);
   const start = where === '' ? 'worldline' : `worldline --world ${where.startsWith('..') ? root : where}`;
   const human = [
     ...files.map((file) => `${file.status.padEnd(11)} ${file.path}`),
-    '',
-    'next:',
-    `  ${start} check              # find mistakes before a run`,
-    `  ${start} run                # run the world until Ctrl-C`,
+    ...(missing === undefined
+      ? []
+      : [
+          '',
+          `${SETTINGS} is yours and was left alone; for completion add to it:`,
+          `"json.schemas": ${JSON.stringify(missing, null, 2)}`,
+        ]),
+    ...(flags.editor === true
+      ? []
+      : [
+          '',
+          'next:',
+          `  ${start} check              # find mistakes before a run`,
+          `  ${start} run                # run the world until Ctrl-C`,
+        ]),
   ];
-  ctx.out.answer(human, { world: root, files });
+  ctx.out.answer(human, {
+    world: root,
+    files,
+    ...(missing === undefined ? {} : { add_to_settings: { 'json.schemas': missing } }),
+  });
+}
+
+interface PlannedFile {
+  readonly name: string;
+  readonly target: string;
+  /** What happens when it is there already. */
+  readonly kind: 'kept' | 'replaced';
+  readonly content: () => Buffer;
+}
+
+function textAt(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** The folder of definitions, relative to the world. A `worldline.json` that is broken says nothing about it. */
+function airDirOf(root: string): string {
+  try {
+    return relative(root, readSyncFile(root).airDir).split(sep).join('/') || '.';
+  } catch (error) {
+    if (error instanceof CommandError) return 'air';
+    throw error;
+  }
 }
 
 function filesBelow(folder: string): string[] {

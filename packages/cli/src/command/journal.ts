@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { toHex } from '@worldline/canon';
-import { readKeys, type SignatureKeys, type SignatureReport, verifyJournal } from '@worldline/host';
+import { exportJournal, readKeys, type SignatureKeys, type SignatureReport, verifyJournal } from '@worldline/host';
 import { type Entry, recordJson, renderRecord, type Types } from '@worldline/summary';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
@@ -249,4 +249,47 @@ function signatureLines(signed: SignatureReport, entries: number): string[] {
     `${counted(checkpoints, 'checkpoint')}, signed ${signedToSeq === entries ? 'to the head' : `up to #${signedToSeq}`}`,
     `${counted(receiptsVerified, 'receipt signature')} verified${receiptsUnverifiable === 0 ? '' : `, ${receiptsUnverifiable} of receipts that are not recorded as they were signed`}`,
   ];
+}
+
+export interface ExportFlags {
+  readonly from?: number;
+  readonly to?: number;
+}
+
+/** `worldline journal export`: whole batches as one file that `--journal` of other commands reads. */
+export async function journalExport(ctx: Context, file: string, flags: ExportFlags): Promise<void> {
+  const { from, to } = flags;
+  if (from !== undefined && to !== undefined && to < from)
+    stop('invalid_request', `--to ${to} lies before --from ${from}`);
+  await reading(ctx, async (reader) => {
+    const { store, row } = reader;
+    const progress = ctx.out.transient();
+    const exported = await exportJournal({
+      store,
+      row,
+      file: resolve(ctx.cwd, file),
+      from,
+      to,
+      signal: ctx.interrupted,
+      onProgress: (seq) => progress.show(`${seq} of ${reader.height} entries written`),
+    });
+    progress.end();
+    if (!exported.ok) return stopWith(exported.failure);
+    const { firstSeq, lastSeq, frames, checkpoints, bytes, chain } = exported.value;
+    ctx.out.answer(
+      [
+        `${counted(lastSeq - firstSeq + 1, 'entry', 'entries')} (${firstSeq}..${lastSeq}) in ${counted(frames, 'batch', 'batches')} written to ${printable(file)}, ${bytes} bytes`,
+      ],
+      {
+        file,
+        from: firstSeq,
+        to: lastSeq,
+        batches: frames,
+        checkpoints: checkpoints.length,
+        bytes,
+        chain: toHex(chain),
+      },
+      await reader.meta(),
+    );
+  });
 }

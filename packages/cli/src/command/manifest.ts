@@ -16,7 +16,7 @@ export async function getManifest(ctx: Context, flags: ManifestFlags): Promise<v
   await reading(ctx, async (reader) => {
     const found = await manifestFor(reader, wanted);
     if (flags.raw === true) {
-      ctx.out.bytes(found.bytes, (bytes) => process.stdout.write(bytes));
+      ctx.out.bytes(found.bytes);
       return;
     }
     const meta = { ...(await reader.meta()), manifest_hash: hashText(found.hash) };

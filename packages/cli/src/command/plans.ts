@@ -11,7 +11,7 @@ import { readJson } from '../input.ts';
 import { type Data, printable, table } from '../output.ts';
 import { Reader, reading, requireIdentity } from '../reader.ts';
 import { brief } from '../record-view.ts';
-import { endedRun, liveRun, type RunView, runJson, stepStates, waitText } from '../run-view.ts';
+import { endedRun, liveRun, type RunView, runJson, stepStates, waitsText, waitText } from '../run-view.ts';
 
 export interface StartFlags {
   readonly correlation?: string;
@@ -96,7 +96,7 @@ export async function listPlans(ctx: Context, flags: ListFlags): Promise<void> {
           run.plan,
           run.errorCode === undefined ? run.status : `${run.status} ${run.errorCode}`,
           run.correlation === undefined ? '' : brief(run.correlation, 40),
-          [...new Set(run.waits.map(waitText))].join(', '),
+          waitsText(run.waits),
         ]),
       ),
       { plans: shown.map(runJson) },
@@ -149,6 +149,9 @@ function unknown(id: number): never {
   return stop('not_found', `there is no plan ${id} in this world`, { hint: '"worldline plans ls" shows them' });
 }
 
+/** Of a barrier over a thousand children the first ones are enough; `--json` has all. */
+const WAITS_SHOWN = 20;
+
 function head(run: RunView): string[] {
   const lines = [
     ['plan', run.plan],
@@ -157,7 +160,9 @@ function head(run: RunView): string[] {
     ...(run.endedSeq === undefined ? [] : [['ended', `#${run.endedSeq}`]]),
     ...(run.step === undefined ? [] : [['at step', run.step]]),
     ...(run.correlation === undefined ? [] : [['correlation', brief(run.correlation)]]),
-    ...run.waits.map((wait) => ['waits for', `${waitText(wait)} at step ${wait.step}`]),
+    ...run.waits.slice(0, WAITS_SHOWN).map((wait) => ['waits for', `${waitText(wait)} at step ${wait.step}`]),
+    ...(run.waits.length > WAITS_SHOWN ? [['waits for', `${run.waits.length - WAITS_SHOWN} more`]] : []),
+    ...(run.status === 'ok' ? [] : [['why', `worldline trace-diagnose --plan ${run.planId}`]]),
   ];
   return lines.map(([name, text]) => `${name!.padEnd(12)} ${printable(text!)}`);
 }

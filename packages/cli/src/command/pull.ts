@@ -1,6 +1,6 @@
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { AuthoredWorld, isAirFolder } from '@worldline/air';
+import { AuthoredWorld, isAirFolder, type JsonObject } from '@worldline/air';
 import { hashText } from '@worldline/canon';
 import { activeManifest } from '../active-manifest.ts';
 import { readAirFolder, shown } from '../air-folder.ts';
@@ -9,8 +9,10 @@ import { EXIT } from '../exit-code.ts';
 import { stop } from '../failure.ts';
 import { makeFolder } from '../folder.ts';
 import { type MergedFile, mergeFolder } from '../folder-merge.ts';
+import { readImports } from '../imports.ts';
 import { counted, printable } from '../output.ts';
 import { reading } from '../reader.ts';
+import type { SyncFile } from '../sync-file.ts';
 import { readSyncState, textHash, writeSyncState } from '../sync-state.ts';
 
 export interface PullFlags {
@@ -18,12 +20,14 @@ export interface PullFlags {
   readonly dryRun?: boolean;
   readonly prune?: boolean;
   readonly checkClean?: boolean;
+  readonly withImports?: boolean;
   readonly force?: boolean;
 }
 
 /** `worldline pull` (`packs.md` §6): the world's definitions become those of the folder. */
 export async function pull(ctx: Context, flags: PullFlags): Promise<void> {
-  const { airDir } = ctx.syncFile(flags.map);
+  const sync = ctx.syncFile(flags.map);
+  const { airDir } = sync;
   const { world, manifestHash, meta } = await reading(ctx, async (reader) => {
     const { hash } = await activeManifest(reader);
     const read = AuthoredWorld.of(hash, (of) => reader.object(of));
@@ -35,7 +39,11 @@ export async function pull(ctx: Context, flags: PullFlags): Promise<void> {
   // Of a folder whose own name is not searched, those below it are (`definitions.md` §8.1).
   const below = isAirFolder(basename(airDir)) ? airDir : join(airDir, 'air');
   const dir = shown(below, ctx.root);
-  const merged = mergeFolder(before, world, { dir: dir === '.' ? '' : `${dir}/`, prune: flags.prune === true });
+  const merged = mergeFolder(before, world, {
+    dir: dir === '.' ? '' : `${dir}/`,
+    prune: flags.prune === true,
+    elsewhere: flags.withImports === true ? [] : await importedNodes(ctx, sync),
+  });
   const state = await readSyncState(ctx);
   const written = new Map(before.map(({ path, text }) => [path, textHash(text)]));
   const isEdited = (file: MergedFile) =>
@@ -79,6 +87,12 @@ export async function pull(ctx: Context, flags: PullFlags): Promise<void> {
   for (const file of merged) write(ctx, file);
   await writeSyncState(ctx, manifestHash, readAirFolder(airDir, ctx.root));
   ctx.out.answer(human, data, meta);
+}
+
+/** What is imported needs no copy in the folder. */
+async function importedNodes(ctx: Context, sync: SyncFile): Promise<readonly JsonObject[]> {
+  if (sync.imports.length === 0) return [];
+  return (await readImports(sync, ctx.root)).flatMap(({ nodes }) => nodes.map(({ json }) => json));
 }
 
 function write(ctx: Context, { path, status, text }: MergedFile): void {

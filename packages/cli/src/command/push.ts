@@ -3,8 +3,9 @@ import { hashText } from '@worldline/canon';
 import { directApplyDisabled, readIdentity } from '@worldline/host';
 import { operator, submitting } from '../access.ts';
 import { ownDefinitions } from '../active-manifest.ts';
-import { readAirFolder, requireLoaded, shown } from '../air-folder.ts';
+import { readAirFolder, shown } from '../air-folder.ts';
 import type { Context } from '../context.ts';
+import { requireDefinitions } from '../definition-files.ts';
 import { CommandError, stopWith } from '../failure.ts';
 import {
   difference,
@@ -15,25 +16,31 @@ import {
 } from '../manifest-difference.ts';
 import { counted, type Data, printable } from '../output.ts';
 import { Reader, reading } from '../reader.ts';
+import type { SyncFile } from '../sync-file.ts';
 import { writeSyncState } from '../sync-state.ts';
+import type { UnlistedRef } from '../unlisted-refs.ts';
 import { writing } from '../writer.ts';
 
 export interface PushFlags {
   readonly map?: string;
   readonly dryRun?: boolean;
   readonly pruneDefs?: boolean;
+  readonly addRefs?: boolean;
 }
 
 /** `worldline push` (`packs.md` §7): the folder's definitions become those of the world. */
 export async function push(ctx: Context, flags: PushFlags): Promise<void> {
   const config = await ctx.config();
-  const { airDir } = ctx.syncFile(flags.map);
+  const sync = ctx.syncFile(flags.map);
+  const { airDir } = sync;
   const identity = await readIdentity(await ctx.folder());
   if (!identity.ok) return stopWith(identity.failure);
-  const loaded = requireLoaded(airDir, ctx.root, config.world.require_policy);
+  const { loaded, added } = await requireDefinitions(ctx, sync, config.world.require_policy, {
+    addRefs: flags.addRefs === true,
+  });
   for (const warning of loaded.warnings)
     ctx.out.notice(`${warning.file ?? ''} ${warning.code}: ${warning.message}`.trim());
-  if (identity.value === undefined) return await create(ctx, flags, airDir, loaded);
+  if (identity.value === undefined) return await create(ctx, flags, sync, loaded, added);
 
   const found = await reading(ctx, async (reader) => {
     const requirePolicy = (await reader.kernel()).config.require_policy;
@@ -50,8 +57,8 @@ export async function push(ctx: Context, flags: PushFlags): Promise<void> {
     const manifestHash = hashText(found.active.hash);
     if (flags.dryRun !== true) await writeSyncState(ctx, manifestHash, readAirFolder(airDir, ctx.root));
     ctx.out.answer(
-      ['unchanged'],
-      { manifest_hash: manifestHash, changed: false, kept: keptData(found), workspaces: [] },
+      [...addedLines(added), 'unchanged'],
+      { manifest_hash: manifestHash, changed: false, kept: keptData(found), workspaces: [], ...addedData(added) },
       found.meta,
     );
     return;
@@ -61,8 +68,12 @@ export async function push(ctx: Context, flags: PushFlags): Promise<void> {
     if (!config.governance.directApply)
       ctx.out.notice('worldline.host.json forbids changing the manifest without a proposal (governance.direct_apply)');
     ctx.out.answer(
-      [`would change the manifest to ${hashText(change.compiled.manifestHash)}`, ...describe(ctx, change, pinned)],
-      { ...changeData(found, change, pinned), dry_run: true },
+      [
+        ...addedLines(added),
+        `would change the manifest to ${hashText(change.compiled.manifestHash)}`,
+        ...describe(ctx, change, pinned),
+      ],
+      { ...changeData(found, change, pinned), ...addedData(added), dry_run: true },
       found.meta,
     );
     return;
@@ -71,26 +82,38 @@ export async function push(ctx: Context, flags: PushFlags): Promise<void> {
   const meta = await apply(ctx, change);
   await writeSyncState(ctx, hashText(change.compiled.manifestHash), readAirFolder(airDir, ctx.root));
   ctx.out.answer(
-    [`changed the manifest to ${hashText(change.compiled.manifestHash)}`, ...describe(ctx, change, pinned)],
-    changeData(found, change, pinned),
+    [
+      ...addedLines(added),
+      `changed the manifest to ${hashText(change.compiled.manifestHash)}`,
+      ...describe(ctx, change, pinned),
+    ],
+    { ...changeData(found, change, pinned), ...addedData(added) },
     meta,
   );
 }
 
-async function create(ctx: Context, flags: PushFlags, airDir: string, loaded: Loaded): Promise<void> {
+async function create(
+  ctx: Context,
+  flags: PushFlags,
+  sync: SyncFile,
+  loaded: Loaded,
+  added: readonly UnlistedRef[],
+): Promise<void> {
   const manifestHash = hashText(loaded.catalog.manifestHash);
   const many = counted(ownDefinitions(loaded.manifestNode as Parameters<typeof ownDefinitions>[0]), 'definition');
-  const data = { manifest_hash: manifestHash, changed: true, created: true, workspaces: [] };
+  const data = { manifest_hash: manifestHash, changed: true, created: true, workspaces: [], ...addedData(added) };
   if (flags.dryRun === true) {
-    ctx.out.answer([`would create a world with ${many} of ${shown(airDir, ctx.root)}`], { ...data, dry_run: true });
+    ctx.out.answer([...addedLines(added), `would create a world with ${many} of ${shown(sync.airDir, ctx.root)}`], {
+      ...data,
+      dry_run: true,
+    });
     return;
   }
-  const meta = await writing(
-    ctx,
-    async ({ store, identity }) => (await Reader.over(store, identity.world_id)).meta(),
-    airDir,
-  );
-  ctx.out.answer([`created the world with ${many}, manifest ${manifestHash}`], data, meta);
+  const meta = await writing(ctx, async ({ store, identity }) => (await Reader.over(store, identity.world_id)).meta(), {
+    sync,
+    loaded,
+  });
+  ctx.out.answer([...addedLines(added), `created the world with ${many}, manifest ${manifestHash}`], data, meta);
 }
 
 async function apply(ctx: Context, change: ManifestChange) {
@@ -106,6 +129,18 @@ async function apply(ctx: Context, change: ManifestChange) {
     const hint = 'somebody changed the manifest meanwhile: look at "worldline push --dry-run", then push again';
     throw new CommandError({ ...error.failure, hint });
   }
+}
+
+// What --add-refs put into the manifest of the world: the folder does not list it yet
+
+function addedLines(added: readonly UnlistedRef[]): readonly string[] {
+  if (added.length === 0) return [];
+  const lines = added.map(({ section, name }) => `  + ${printable(`"${section}": {"name": "${name}"}`)}`);
+  return ['listed besides what the manifest of the folder lists; add it there as well:', ...lines];
+}
+
+function addedData(added: readonly UnlistedRef[]): { readonly [key: string]: Data } {
+  return added.length === 0 ? {} : { added_refs: added.map(({ section, name }) => ({ section, name })) };
 }
 
 // What changes, for people

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { bytesEqual, sha256 } from '@worldline/canon';
-import { inspectLock, type WorldIdentity } from '@worldline/host';
+import { inspectLock, localSender, type ServerConfig, type WorldIdentity } from '@worldline/host';
 import { encodeConfig } from '@worldline/kernel';
 import type { Logger, LogLevel, Store } from '@worldline/ports';
-import { startControlServer } from '@worldline/server';
+import { type ControlServerOptions, startControlServer } from '@worldline/server';
 import { interruptible, operator, runningWorld } from '../access.ts';
 import { noticeLogger, waitingText } from '../batch-access.ts';
 import type { Context } from '../context.ts';
@@ -41,10 +43,10 @@ export async function run(ctx: Context, flags: RunFlags): Promise<void> {
         });
   await writing(ctx, async ({ store, identity }) => {
     if ((await runningWorld(ctx, store, identity)) === 'daemon') return await alreadyRunning(ctx, flags, identity);
-    await tellDifferences(ctx, store, identity, log);
+    const { height } = await tellDifferences(ctx, store, identity, log);
     const strict = { strictAdapters: flags.strictAdapters, strictSecrets: flags.strictSecrets };
     const opened = await openRunning(ctx, store, identity, flags.batch === true ? 'batch' : 'daemon', log, strict);
-    if (flags.batch === true) await batch(ctx, opened, flags, store);
+    if (flags.batch === true) await batch(ctx, opened, flags, store, height);
     else await daemon(ctx, opened, log);
   });
 }
@@ -59,8 +61,12 @@ async function alreadyRunning(ctx: Context, flags: RunFlags, identity: WorldIden
   ctx.out.answer([`${who} runs this world already${since}`], { running: true, pid, world_id: identity.world_id });
 }
 
-/** What the folder says and the world does not do: both are told, neither stops it (`host.md` §7.1). */
-async function tellDifferences(ctx: Context, store: Store, identity: WorldIdentity, log: Logger): Promise<void> {
+/**
+ * What the folder says and the world does not do: both are told, neither stops it (`host.md` §7.1).
+ *
+ * @returns the world as it was found.
+ */
+async function tellDifferences(ctx: Context, store: Store, identity: WorldIdentity, log: Logger): Promise<Reader> {
   const reader = await Reader.over(store, identity.world_id);
   const config = await ctx.config();
   if (!bytesEqual(sha256(encodeConfig(config.world)), reader.row.configHash)) {
@@ -70,6 +76,7 @@ async function tellDifferences(ctx: Context, store: Store, identity: WorldIdenti
   }
   if (await folderDiffers(ctx, reader))
     log.warn('the definitions of the folder are not the ones that this world runs; "worldline push" makes them so');
+  return reader;
 }
 
 /** Until a signal or a request ends it, or the world can no longer be run here. */
@@ -83,6 +90,7 @@ async function daemon(ctx: Context, opened: RunningWorld, log: Logger): Promise<
     ask = () => resolve('asked');
   });
   const { dir } = await ctx.folder();
+  const { fabric, server } = await ctx.config();
   const control = await startControlServer({
     world,
     dir,
@@ -90,6 +98,8 @@ async function daemon(ctx: Context, opened: RunningWorld, log: Logger): Promise<
     startedAt: new Date(),
     identity: operator(),
     log,
+    listen: listenOptions(ctx, server),
+    localSender: (worldId) => localSender(ctx.root, fabric, worldId),
     onShutdown(request) {
       // The first one says how long; a later one can only shorten that.
       if (world.state === 'running') graceMs = request.graceMs;
@@ -97,6 +107,11 @@ async function daemon(ctx: Context, opened: RunningWorld, log: Logger): Promise<
       ask();
     },
   });
+  if (!control.ok && server.enabled) {
+    // Somebody was promised this address.
+    await opened.close({ graceMs: 0 });
+    return stopWith(control.failure);
+  }
   if (!control.ok)
     log.warn('the world runs without a control socket; Ctrl-C and signals end it', {
       code: control.failure.code,
@@ -110,7 +125,9 @@ async function daemon(ctx: Context, opened: RunningWorld, log: Logger): Promise<
       ctx.interrupted.addEventListener('abort', () => resolve('asked'), { once: true });
     });
     const { head, livePlans } = await world.status();
-    log.info('running', { world: world.worldId, height: head.height, live: livePlans, pid: process.pid });
+    const url = control.ok ? control.value.url : undefined;
+    const at = url === undefined ? {} : { url };
+    log.info('running', { world: world.worldId, height: head.height, live: livePlans, pid: process.pid, ...at });
     const why = await Promise.race([interrupted, asked, world.closed]);
     if (why === 'asked') {
       log.info('stopping; a second signal does not wait for effects in flight');
@@ -127,17 +144,31 @@ async function daemon(ctx: Context, opened: RunningWorld, log: Logger): Promise<
   }
 }
 
+/** @throws CommandError `config.invalid` when certificate or key cannot be read. */
+function listenOptions(ctx: Context, server: ServerConfig): ControlServerOptions['listen'] {
+  const { enabled, host, port, allowedHosts, allowedOrigins, tls } = server;
+  if (!enabled) return undefined;
+  const pem = (name: 'cert' | 'key', file: string): string => {
+    try {
+      return readFileSync(resolve(ctx.root, file), 'utf8');
+    } catch (error) {
+      return stop('config.invalid', `server.tls.${name} cannot be read: ${(error as Error).message}`);
+    }
+  };
+  const pair = tls && { cert: pem('cert', tls.cert), key: pem('key', tls.key) };
+  return { bind: { host, port }, allowedHosts, allowedOrigins, tls: pair };
+}
+
 /** Until nothing can be done now; with `--wait` until every plan has ended. */
-async function batch(ctx: Context, opened: RunningWorld, flags: RunFlags, store: Store): Promise<void> {
+async function batch(
+  ctx: Context,
+  opened: RunningWorld,
+  flags: RunFlags,
+  store: Store,
+  foundHeight: number,
+): Promise<void> {
   const { world } = opened;
   const { timeoutMs, timeoutGiven } = ctx.flags;
-  const counts = { effects: 0, receipts: 0 };
-  world.onBatch(({ records }) => {
-    for (const { record_kind } of records) {
-      if (record_kind === 'effect_intent') counts.effects++;
-      else if (record_kind === 'effect_receipt') counts.receipts++;
-    }
-  });
   // Waiting for people takes as long as it takes, unless somebody said how long.
   const limit = flags.wait === true && !timeoutGiven ? undefined : timeoutMs;
   const rested = await interruptible(world.runBatch({ wait: flags.wait, timeoutMs: limit }), ctx.interrupted).catch(
@@ -155,7 +186,14 @@ async function batch(ctx: Context, opened: RunningWorld, flags: RunFlags, store:
     }
     ctx.out.notice(`effects were still running after ${timeoutMs} ms; the next run goes on with them`);
   }
-  const meta = await (await Reader.over(store, world.worldId)).meta();
+  const reader = await Reader.over(store, world.worldId);
+  const counts = { effects: 0, receipts: 0 };
+  // From the journal: what lay in the inbox may have been taken up while the world was being opened.
+  for await (const { record } of reader.entries(foundHeight)) {
+    if (record.record_kind === 'effect_intent') counts.effects++;
+    else if (record.record_kind === 'effect_receipt') counts.receipts++;
+  }
+  const meta = await reader.meta();
   const rest = waitingText(waiting);
   ctx.out.answer(
     [

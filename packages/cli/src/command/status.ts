@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { bytesEqual, hashText } from '@worldline/canon';
 import { inspectLock, measureSnapshot, readIdentity } from '@worldline/host';
 import { runningWorld } from '../access.ts';
+import { adapterKinds, performs } from '../adapter-kinds.ts';
 import { shown } from '../air-folder.ts';
 import type { Context } from '../context.ts';
 import { stopWith } from '../failure.ts';
@@ -41,7 +42,7 @@ export async function status(ctx: Context): Promise<void> {
     const daemon = mode === undefined || lock.state !== 'alive' ? undefined : { pid: lock.lock.pid, mode };
     const kinds = [...(await reader.catalog()).effects.keys()].sort();
     const adapters = await adapterKinds(ctx);
-    const missing = kinds.filter((kind) => !adapters.some((pattern) => matches(pattern, kind)));
+    const missing = kinds.filter((kind) => !performs(adapters, kind));
     const differs = await folderDiffers(ctx, reader);
     if (differs)
       ctx.out.notice(
@@ -49,6 +50,7 @@ export async function status(ctx: Context): Promise<void> {
       );
     const snapshot = await snapshotOf(reader);
     const signed = await signedOf(reader);
+    const queued = await queuedOf(reader);
     const human = lines([
       ['folder', ctx.root],
       ['world', identity.value.world_id],
@@ -68,6 +70,7 @@ export async function status(ctx: Context): Promise<void> {
           .map(([what, n]) => `${n} ${n === 1 ? what.slice(0, -1) : what}`)
           .join(', '),
       ],
+      ...(queued.count === 0 ? [] : [['inbox', queuedLine(queued)] as const]),
       [
         'effects',
         kinds.length === 0
@@ -98,6 +101,7 @@ export async function status(ctx: Context): Promise<void> {
       daemon: daemon === undefined ? null : daemon,
       plans: { live: kernel.liveCount, started: kernel.nextPlanId },
       waits: { ...waits },
+      inbox: { queued: queued.count, is_more: queued.isMore },
       effects: kinds,
       missing_adapters: missing,
       folder_differs: differs,
@@ -110,16 +114,6 @@ export async function status(ctx: Context): Promise<void> {
 
 function lines(rows: readonly (readonly [string, string])[]): string[] {
   return rows.map(([name, text]) => `${name.padEnd(12)} ${text}`);
-}
-
-async function adapterKinds(ctx: Context): Promise<readonly string[]> {
-  const { makeAdapters } = await import('../adapters.ts');
-  const { adapters } = await makeAdapters(await ctx.config(), ctx.root, ctx.worldEnv, async () => undefined);
-  return adapters.flatMap((adapter) => adapter.kinds);
-}
-
-function matches(pattern: string, kind: string): boolean {
-  return pattern.endsWith('*') ? kind.startsWith(pattern.slice(0, -1)) : pattern === kind;
 }
 
 /** Nodes that are visited to tell a snapshot's size; of a larger one only a lower bound is told. */
@@ -171,6 +165,24 @@ function seconds(ms: number): string {
   if (s < 120) return `${s} s`;
   if (s < 7_200) return `${Math.floor(s / 60)} min`;
   return s < 172_800 ? `${Math.floor(s / 3_600)} h` : `${Math.floor(s / 86_400)} d`;
+}
+
+/** Inbox items that are counted; of more only that there are more. */
+const QUEUED_COUNTED = 1_000;
+
+interface QueuedView {
+  readonly count: number;
+  readonly isMore: boolean;
+}
+
+/** What came while nobody ran the world, such as messages of other worlds, and is not in the journal yet. */
+async function queuedOf({ store, row }: Reader): Promise<QueuedView> {
+  const items = await store.inbox.read(row.worldId, row.inboxCursor, QUEUED_COUNTED + 1);
+  return { count: Math.min(items.length, QUEUED_COUNTED), isMore: items.length > QUEUED_COUNTED };
+}
+
+function queuedLine({ count, isMore }: QueuedView): string {
+  return `${isMore ? 'more than ' : ''}${counted(count, 'item')} not taken in yet: "worldline run" does that`;
 }
 
 interface SignedView {

@@ -2,6 +2,7 @@ import { existsSync, lstatSync, readdirSync, statfsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { WorldFolder } from '@worldline/host';
 import type { Context } from '../context.ts';
+import { loadDefinitions } from '../definition-files.ts';
 import { type Report, sizeText } from './report.ts';
 
 /** The machine and the folder: nothing here needs a world. */
@@ -78,13 +79,13 @@ export async function checkFiles(ctx: Context, report: Report): Promise<boolean>
   if (config === undefined) return false;
   report.ok('configuration', 'worldline.host.json can be used');
   await report.look('definitions', async () => {
-    const { loadFolder } = await import('../air-folder.ts');
-    const { airDir } = ctx.syncFile();
+    const sync = ctx.syncFile();
+    const { airDir } = sync;
     if (!existsSync(airDir)) {
       report.ok('definitions', 'the folder holds none');
       return;
     }
-    const { files, result } = loadFolder(airDir, ctx.root, config.world.require_policy);
+    const { files, result } = await loadDefinitions(ctx, sync, config.world.require_policy);
     if (result.ok) report.ok('definitions', `${files.length} files without errors`);
     else
       report.problem(

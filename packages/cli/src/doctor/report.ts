@@ -1,5 +1,5 @@
 import { FailureError } from '@worldline/canon';
-import { CommandError } from '../failure.ts';
+import { CommandError, withHint } from '../failure.ts';
 
 /** What `worldline doctor` found out about one thing. */
 export interface Finding {
@@ -39,7 +39,7 @@ export class Report {
       return await run();
     } catch (error) {
       if (error instanceof CommandError || error instanceof FailureError) {
-        const { code, message, hint } = error.failure;
+        const { code, message, hint } = withHint(error.failure);
         this.problem(check, code, message, hint);
       } else {
         const { code, message } = error as NodeJS.ErrnoException;

@@ -82,7 +82,13 @@ export function checkStatus(report: Report, row: WorldRow, reason: string | unde
       report.ok('status', 'active');
       return;
     case 'paused':
-      report.warn('status', 'world.paused', 'paused: input is queued and not applied', 'worldline world resume');
+      report.warn(
+        'status',
+        'world.paused',
+        'paused: input is queued and not applied',
+        // Nothing of this version pauses a world.
+        'resume it with what paused it: this version has no command for that',
+      );
       return;
     case 'quarantined':
       report.problem(

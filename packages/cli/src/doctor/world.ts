@@ -50,6 +50,8 @@ export async function checkWorld(parts: WorldParts): Promise<void> {
   await report.look('secrets', () => checkSecrets(parts));
   checkConfig(parts);
   await report.look('manifest', () => checkManifest(parts));
+  await report.look('peers', async () => (await import('./peers.ts')).checkPeers(parts, resolverOf(parts)));
+  await report.look('webhook', async () => (await import('./webhook.ts')).checkWebhook(parts, resolverOf(parts)));
   await report.look('effects', () => checkEffects(parts));
 }
 
@@ -66,7 +68,7 @@ function checkClock({ report, kernel, nowNs }: WorldParts): void {
 }
 
 async function checkAdapters({ ctx, report, config, kernel }: WorldParts): Promise<void> {
-  const { adapters } = await makeAdapters(config, ctx.root, ctx.worldEnv, async () => undefined);
+  const { adapters } = await makeAdapters(ctx, config, async () => undefined);
   const registry = AdapterRegistry.of(adapters);
   if (!registry.ok) {
     report.problem('adapters', registry.failure.code, registry.failure.message, registry.failure.hint);
@@ -84,9 +86,8 @@ async function checkAdapters({ ctx, report, config, kernel }: WorldParts): Promi
   else report.warn('adapters', 'adapter.missing', `no adapter for ${missing.join(', ')}`, help);
 }
 
-async function checkSecrets({ ctx, report, folder, config, kernel }: WorldParts): Promise<void> {
-  const { secrets } = kernel.catalog;
-  const resolver = new SecretResolver(
+function resolverOf({ ctx, folder, config }: WorldParts): SecretResolver {
+  return new SecretResolver(
     {
       env: ctx.worldEnv,
       dir: folder.secrets,
@@ -95,6 +96,12 @@ async function checkSecrets({ ctx, report, folder, config, kernel }: WorldParts)
     },
     new Redactor(),
   );
+}
+
+async function checkSecrets(parts: WorldParts): Promise<void> {
+  const { report, kernel } = parts;
+  const { secrets } = kernel.catalog;
+  const resolver = resolverOf(parts);
   const missing = await resolver.probe(secrets, silentLogger);
   if (missing.length > 0) {
     const where = secrets
