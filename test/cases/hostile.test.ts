@@ -161,8 +161,11 @@ test('discarding tentative batches returns to the last accepted state, whatever 
 });
 
 test('a plan that doubles a value with each step ends value_too_large instead of exhausting the world (D10)', () => {
-  const steps = [assign('s0', 'v', { list: [txt('x'.repeat(64)), txt('y'.repeat(64))] })];
-  for (let i = 1; i < 40; i++) steps.push(assign(`s${i}`, 'v', { list: [ref('@var:v'), ref('@var:v')] }));
+  const steps = [assign('s0', 'v0', { list: [txt('x'.repeat(64)), txt('y'.repeat(64))] })];
+  for (let i = 1; i < 40; i++) {
+    const before = ref(`@var:v${i - 1}`);
+    steps.push(assign(`s${i}`, `v${i}`, { list: [before, before] }));
+  }
   const edges = steps.slice(1).map((_, i) => edge(`s${i}`, `s${i + 1}`));
   const w = KernelWorld.create(world([plan(P, steps, edges)]));
   w.start(P, { id: 'a' });

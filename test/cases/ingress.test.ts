@@ -14,6 +14,7 @@ import {
   op,
   plan,
   ref,
+  schema,
   timer,
   txt,
   world,
@@ -108,6 +109,42 @@ describe('manual start and cancel', () => {
     const w = make();
     expect(w.start(name, input, options).outcome).toMatchObject({ kind: 'rejected', code });
     expect(w.records('plan_started')).toEqual([]);
+    w.checkParity();
+  });
+
+  // Found by a generated world: such a start was taken with a text, and the plan's arithmetic met it.
+  test('a correlation has the type that the trigger reads at a key of a map (plans.md §11)', () => {
+    const labelled = plan(P, [assign('a', 'next', op('add', ref('@var:correlation_id'), nat(1)))]);
+    const w = KernelWorld.create(
+      world([labelled], {
+        schemas: [schema('t/Labels@1', { record: { labels: { map: { key: { text: {} }, value: { nat: {} } } } } })],
+        triggers: [{ event: 't/Labels@1', plan: P, correlate_by: 'labels.a', input_expr: { id: 'x' } }],
+      }),
+    );
+    expect(w.start(P, { id: 'a' }, { correlation: 'one' }).outcome).toMatchObject({
+      kind: 'rejected',
+      code: 'plan.input_invalid',
+    });
+    w.start(P, { id: 'a' }, { correlation: 1 });
+    expect(w.records('plan_ended')).toMatchObject([{ status: 'ok' }]);
+    w.checkParity();
+  });
+
+  test('a correlation by the tag of a variant is text', () => {
+    const told = plan(P, [assign('a', 'said', op('concat', ref('@var:correlation_id'), txt('!')))]);
+    const w = KernelWorld.create(
+      world([told], {
+        schemas: [schema('t/Moved@1', { variant: { Left: { text: {} }, Right: { nat: {} } } })],
+        triggers: [{ event: 't/Moved@1', plan: P, correlate_by: '$tag', input_expr: { id: 'x' } }],
+      }),
+    );
+    expect(w.start(P, { id: 'a' }, { correlation: 5 }).outcome).toMatchObject({
+      kind: 'rejected',
+      code: 'plan.input_invalid',
+    });
+    w.start(P, { id: 'a' }, { correlation: 'Left' });
+    w.send('t/Moved@1', { Right: 1 });
+    expect(w.records('plan_ended').map(({ status }) => status)).toEqual(['ok', 'ok']);
     w.checkParity();
   });
 

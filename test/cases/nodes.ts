@@ -50,6 +50,33 @@ export const timer = (id: string, handle: string, afterNs: number, more: Node = 
   bind: { effect_id_as: handle },
   ...more,
 });
+export const spawn = (id: string, child: string, input: unknown, handle: string): Node => ({
+  id,
+  op: 'spawn_plan',
+  plan: child,
+  input,
+  bind: { handle_as: handle },
+});
+export const awaitPlan = (id: string, handle: Expr, as: string): Node => ({
+  id,
+  op: 'await_plan',
+  for: handle,
+  bind: { as },
+});
+export const spawnForEach = (id: string, child: string, inputs: unknown, handles: string, more: Node = {}): Node => ({
+  id,
+  op: 'spawn_for_each',
+  plan: child,
+  inputs,
+  bind: { handles_as: handles },
+  ...more,
+});
+export const awaitPlansAll = (id: string, handles: Expr, results: string): Node => ({
+  id,
+  op: 'await_plans_all',
+  handles,
+  bind: { results_as: results },
+});
 export const edge = (from: string, to: string, when?: Expr): Node => ({
   from,
   to,

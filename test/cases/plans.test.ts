@@ -801,6 +801,37 @@ describe('changing the manifest', () => {
   });
 });
 
+describe('a plan that starts another by an event', () => {
+  // Without the reducer of the chapter's case: what it reads comes from outside of plans.
+  worked('C61', 'the second plan emits once, live and in every replay', (make) => {
+    const w = make(
+      [
+        plan(P, [raise('tell', 't/Ready@1', { id: ref('@plan.input.id') })]),
+        plan('t/q@1', [emit('e', 'h', { x: nat(1) }), awaitReceipt('r', 'h', 'v'), mark('done')], [edge('r', 'done')], {
+          input: 't/Ready@1',
+        }),
+      ],
+      {
+        triggers: [
+          { event: 't/In@1', plan: P },
+          { event: 't/Ready@1', plan: 't/q@1' },
+        ],
+      },
+    );
+    w.send('t/In@1', IN);
+    expect(w.records('plan_started').map((r) => r.plan_name)).toEqual([P, 't/q@1']);
+    const [intent, ...more] = w.records('effect_intent');
+    expect(more).toEqual([]);
+    w.checkParity();
+    w.reopen();
+    expect(w.pending()).toHaveLength(1);
+    w.receipt(w.pending()[0]!, { payload: { y: 1 } });
+    expect(w.records('effect_intent')).toEqual([intent]);
+    expect(ended(w)).toEqual(['ok', 'ok']);
+    expect(marks(w)).toEqual(['done']);
+  });
+});
+
 describe('projecting triggers', () => {
   worked('C57', 'a trigger projects the arm it wants', (make) => {
     const w = make([plan(P, [mark('ran')])], {

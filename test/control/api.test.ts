@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { unwrap } from '@worldline/canon';
+import { encode, unwrap } from '@worldline/canon';
 import { silentLogger, type World } from '@worldline/host';
 import { type ControlServer, startControlServer } from '@worldline/server';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -46,10 +46,10 @@ async function api() {
     }),
   );
   open.push({ control, world, folder });
-  const call = async (method: string, path: string, body?: unknown) => {
+  const call = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
     const got = await send(control.socket, method, path, {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...headers },
     });
     return { status: got.status, body: got.body };
   };
@@ -242,6 +242,70 @@ describe('effects and receipts', () => {
   });
 });
 
+describe('events', () => {
+  const done = { schema: 't/Done@1', value: { id: 'e' } };
+
+  test('an event is published; the answer says where it is in the journal', async () => {
+    const { call, world, bench } = await api();
+    const sent = await call('POST', '/api/events', done);
+    expect(sent).toEqual({
+      status: 200,
+      body: {
+        event_hash: HASH,
+        first_seq: expect.any(Number),
+        last_seq: expect.any(Number),
+        duplicate: false,
+        meta: {
+          journal_height: (await world.status()).head.height,
+          snapshot_hash: expect.anything(),
+          manifest_hash: HASH,
+        },
+      },
+    });
+    expect(await bench.done()).toEqual(['e']);
+    const bytes = Buffer.from(encode({ id: 'f' })).toString('base64');
+    expect((await call('POST', '/api/events?wait=applied', { schema: 't/Done@1', value_b64: bytes })).status).toBe(200);
+    const accepted = await call('POST', '/api/events?wait=accepted', done);
+    expect(accepted).toEqual({ status: 202, body: { ingress_id: expect.any(String) } });
+    await until(async () => (await bench.done()).length === 3);
+    expect(await bench.done()).toEqual(['e', 'f', 'e']);
+  });
+
+  test('a repeat under one idempotency key is one event, another event under it is a conflict', async () => {
+    const { call, bench } = await api();
+    const headers = { 'idempotency-key': 'k-1' };
+    const first = await call('POST', '/api/events', done, headers);
+    const again = await call('POST', '/api/events', done, headers);
+    const { event_hash, first_seq, last_seq } = first.body;
+    expect(again).toMatchObject({ status: 200, body: { event_hash, first_seq, last_seq, duplicate: true } });
+    const other = await call('POST', '/api/events', { ...done, value: { id: 'g' } }, headers);
+    expect([other.status, other.body.code]).toEqual([409, 'ingress.conflict']);
+    expect(await bench.done()).toEqual(['e']);
+  });
+
+  test('what is wrong with an event is said with its place', async () => {
+    const { call } = await api();
+    const cases: readonly (readonly [object, readonly unknown[]])[] = [
+      [{ value: {} }, [400, 'invalid_request', '/schema']],
+      [{ schema: 't/Done@1' }, [400, 'invalid_request', '/value']],
+      [{ ...done, value_b64: 'oA==' }, [400, 'invalid_request', '/value']],
+      [{ schema: 't/Done@1', value_b64: '*' }, [400, 'invalid_request', '/value_b64']],
+      [{ ...done, key: 'a', key_b64: 'YWE=' }, [400, 'invalid_request', '/key_b64']],
+      [{ ...done, key: true }, [422, 'event.key', '/key']],
+      [{ ...done, vlaue: 1 }, [400, 'invalid_request', '/vlaue']],
+      [{ ...done, value: { id: 7 } }, [422, 'event.invalid', '/value/id']],
+      [{ ...done, schema: 't/Gone@1' }, [404, 'schema.unknown', undefined]],
+      [{ ...done, schema: 'sys/TimerFired@1' }, [403, 'schema.reserved', undefined]],
+    ];
+    for (const [body, expected] of cases) {
+      const got = await call('POST', '/api/events', body);
+      expect([got.status, got.body.code, got.body.details?.pointer]).toEqual(expected);
+    }
+    expect((await call('POST', '/api/events?wait=done', done)).status).toBe(400);
+    expect((await call('POST', '/api/events', done, { 'idempotency-key': 'a b' })).status).toBe(400);
+  });
+});
+
 describe('configuration (`kernel.md` §15)', () => {
   test('a change is journaled and holds for the next input; a stale one is a conflict', async () => {
     const { call, refusal, bench, world } = await api();
@@ -299,5 +363,52 @@ describe('configuration (`kernel.md` §15)', () => {
     expect(await put(config, 'sha256:1')).toEqual([400, 'invalid_request', '/expected_hash']);
     expect(await put(config, null)).toEqual([400, 'invalid_request', '/expected_hash']);
     expect(await bench.of('manifest')).toHaveLength(1);
+  });
+});
+
+describe('GET /api/debug/summary', () => {
+  test('says what trace-summary says, of the running world', async () => {
+    const { call, begin, held, world } = await api();
+    await begin();
+    held.open();
+    await until(async () => (await world.status()).livePlans === 0);
+    const { status, body } = await call('GET', '/api/debug/summary?instances&correlations=true');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      v: 1,
+      from: 0,
+      partial: false,
+      totals: { runs: { started: 1, ok: 1, live: 0 }, effects: { intents: 1, receipts: { ok: 1 } } },
+      correlations: [],
+      instances: [{ plan_id: 0, plan_name: 't/call_plan@1', status: 'ok', intents: 1 }],
+    });
+    const plain = (await call('GET', '/api/debug/summary?plan=nobody@1')).body;
+    expect(Object.keys(plain)).toEqual([
+      'v',
+      'from',
+      'to',
+      'partial',
+      'plans',
+      'totals',
+      'roots',
+      'outside_plans',
+      'receipts_orphaned',
+      'ingress_rejected',
+      'reducer_faults',
+    ]);
+    expect(plain.plans).toEqual([]);
+    const part = (await call('GET', '/api/debug/summary?from=1&to=2&correlation=%22a%22')).body;
+    expect(part.to).toBeLessThan(body.to);
+    expect(part.correlations).toEqual([]);
+  });
+
+  test('parameters that are none are refused', async () => {
+    const { refusal } = await api();
+    const at = (query: string) => refusal('GET', `/api/debug/summary?${query}`);
+    expect(await at('from=soon')).toEqual([400, 'invalid_request', '/query/from']);
+    expect(await at('from=5&to=4')).toEqual([400, 'invalid_request', '/query/to']);
+    expect(await at('instances=maybe')).toEqual([400, 'invalid_request', '/query/instances']);
+    expect(await at('correlation=r-17')).toEqual([400, 'invalid_request', '/query/correlation']);
+    expect((await at('until=3'))[0]).toBe(400);
   });
 });

@@ -100,7 +100,7 @@ describe('manifest, lease, creation', () => {
       if (!isChanged) expect(await changeManifest(world, store, 2)).toBe('ok');
       unwrap(await send(world, lab.job('nap', 'new'), 'applied'));
       // The instance that was parked goes on under the definitions it began with.
-      const [approval] = await world.approvals();
+      const [approval] = unwrap(await world.approvals());
       unwrap(await world.decideApproval({ intentHash: approval!.intentHash, decision: 'approved', approver: 'tests' }));
     });
     const records = await atRest();

@@ -1,56 +1,20 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROOT } from './repository.ts';
+import { ENV, exchanges, LAUNCHER, shell, steady } from './sessions.ts';
 
 // What the documents show is what the command does: the sessions of README and guides are typed again, and every command that any
 // document names is looked up in --help. Both use the build, as a reader would.
 
-const LAUNCHER = join(ROOT, 'packages', 'cli', 'bin', 'worldline.js');
-const ENV = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('WORLDLINE_')));
-
-interface Exchange {
-  readonly command: string;
-  readonly output: string;
-}
-
-/** The `$ command` lines of the ```console blocks, each with what is shown below it. */
-function exchanges(markdown: string): Exchange[] {
-  const found: { command: string; output: string }[] = [];
-  for (const [, block = ''] of markdown.matchAll(/^```console\n(.*?)^```$/gms)) {
-    for (const line of block.split('\n').slice(0, -1)) {
-      if (line.startsWith('$ ')) found.push({ command: line.slice(2), output: '' });
-      else found.at(-1)!.output += `${line}\n`;
-    }
-  }
-  return found;
-}
-
-/** Hashes, identities and durations differ from run to run; everything else is taken at its word. */
-function steady(text: string): string {
-  return text
-    .replace(/\b[0-9a-f]{64}\b/g, '<hash>')
-    .replace(/\b[0-9a-f]{8}\b/g, '<short>')
-    .replace(/\b\d+\.\d+ s\b/g, '<seconds>')
-    .trimEnd();
-}
-
-function shell(command: string, cwd: string): string {
-  const script = `npx() { shift; "$NODE" "$LAUNCHER" "$@"; }\n${command}`;
-  const result = spawnSync('sh', ['-c', script], {
-    cwd,
-    encoding: 'utf8',
-    env: { ...ENV, NODE: process.execPath, LAUNCHER, NO_COLOR: '1' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  return result.stdout + result.stderr;
-}
-
 const GUIDES = join(ROOT, 'docs', 'guides');
 /** Documents whose sessions are typed again. */
-const DOCUMENTS = ['README.md', ...readdirSync(GUIDES).map((name) => join('docs', 'guides', name))];
+const DOCUMENTS = ['README.md', ...readdirSync(GUIDES).map((name) => join('docs', 'guides', name))].filter(
+  // Importing from npm packages needs packages to be installed, so that guide shows files instead.
+  (path) => path !== join('docs', 'guides', 'import-a-pack.md'),
+);
 
 describe.each(DOCUMENTS)('the sessions of %s can be typed as they stand', (document) => {
   let folder: string;
@@ -66,14 +30,15 @@ describe.each(DOCUMENTS)('the sessions of %s can be typed as they stand', (docum
   });
 
   // In order, in one folder: later commands build on earlier ones.
-  test.each(session)('$command', ({ command, output }) => {
+  test.each(session)('$command', ({ command, output, files }) => {
+    for (const { path, text } of files) writeFileSync(join(folder, path), text);
     expect(steady(shell(command, folder))).toBe(steady(output));
   });
 });
 
 function* markdownFiles(folder: string): Generator<string> {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    if (['node_modules', 'dist', '.git', 'demo-world', 'artifacts'].includes(entry.name)) continue;
+    if (['node_modules', 'dist', '.git', 'demo-world', 'demo-worlds', 'artifacts'].includes(entry.name)) continue;
     if (entry.isDirectory()) yield* markdownFiles(join(folder, entry.name));
     else if (entry.name.endsWith('.md')) yield join(folder, entry.name);
   }
