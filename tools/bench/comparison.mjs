@@ -4,10 +4,10 @@
 export const TOLERANCE = 0.3;
 
 /**
- * Below this share of a processor, times say how long the machine kept us waiting and what it left of the caches, and
- * nothing of the code. What is counted is counted all the same.
+ * Below this share of the machine, times say how long it kept us waiting and what it left of the caches, and nothing of
+ * the code. What is counted is counted all the same.
  */
-export const SHARE_MIN = 0.4;
+export const SHARE_MIN = 0.85;
 
 /**
  * By what share a gate is worse than its reference: 0.5 = half as much again (or two thirds of the rate); negative when
@@ -25,31 +25,36 @@ export function betterOf(a, b) {
 }
 
 /**
- * Measures until nothing has fallen or the attempts are used up. Noise only ever makes a figure worse, so the best of
- * its attempts is what counts, and only figures with a fallen row are measured again.
+ * Measures in rounds until nothing has fallen or the attempts are used up. Noise only ever makes a figure worse, so the
+ * best of its attempts is what counts, and only figures with a fallen row are measured again, after all others: what
+ * disturbed a figure lasts for seconds, often longer than the figure.
  *
  * @param figures - name → function that is given the number of the attempt and resolves to rows.
  * @param references - row id → reference value.
- * @param share - measures what part of a processor we get. A timed gate that falls while it is below `SHARE_MIN` is
- *   `undecided`, and so not unmet.
+ * @param share - resolves to the part of the machine that we get. A timed gate that still falls while it is below
+ *   `SHARE_MIN` is `undecided`, and so not unmet.
  * @returns one verdict per gate: `id`, `what`, the best `gate`, its `reference` (undefined: none is stored), `fall`,
  *   `attempts` and `isMet`. A row that this system cannot measure gives a verdict with its `failure`.
  */
-export async function compareAll(figures, references, attempts, share = () => 1) {
+export async function compareAll(figures, references, attempts, share = async () => 1) {
   const verdicts = new Map();
-  for (const measure of Object.values(figures)) {
-    for (let attempt = 1; attempt <= attempts; attempt++) {
+  let open = Object.values(figures);
+  for (let attempt = 1; attempt <= attempts && open.length > 0; attempt++) {
+    const fallen = [];
+    for (const measure of open) {
       const rows = await measure(attempt);
       for (const row of rows) {
         if (row.gate === undefined && row.failure === undefined) continue;
         verdicts.set(row.id, verdictOf(row, verdicts.get(row.id)?.gate, references[row.id], attempt));
       }
-      if (rows.every((row) => verdicts.get(row.id)?.isMet !== false)) break;
-      if (attempt < attempts || share() >= SHARE_MIN) continue;
-      for (const verdict of rows.map((row) => verdicts.get(row.id))) {
-        if (verdict?.isMet !== false || verdict.gate.isCounted) continue;
-        Object.assign(verdict, { isMet: true, undecided: true });
-      }
+      if (rows.some((row) => verdicts.get(row.id)?.isMet === false)) fallen.push(measure);
+    }
+    open = fallen;
+  }
+  if (open.length > 0 && (await share()) < SHARE_MIN) {
+    for (const verdict of verdicts.values()) {
+      if (verdict.isMet || verdict.gate.isCounted) continue;
+      Object.assign(verdict, { isMet: true, undecided: true });
     }
   }
   return [...verdicts.values()];

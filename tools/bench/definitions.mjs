@@ -1,4 +1,5 @@
-// What the bench's worlds run: plans of one and of ten steps whose effect does nothing, and one that waits for an event.
+// What the bench's worlds run: plans of one and of ten steps whose effect does nothing, one that waits for an event, one
+// that starts many others.
 import { loadAuthored } from '@worldline/air';
 
 const ref = (path) => ({ ref: path });
@@ -73,10 +74,42 @@ function signal() {
   return { $kind: 'defplan', name: 'bench/signal@1', input: 'bench/Run@1', steps, edges: chain(steps) };
 }
 
-const PLANS = [stepsInARow('bench/one_step@1', 1), stepsInARow('bench/ten_steps@1', 10), parked(), nap(), signal()];
+/** Does one step, as a child whose parent wants the answer. */
+function worker() {
+  const { steps, ...plan } = stepsInARow('bench/worker@1', 1);
+  const end = { id: 'end', op: 'end', result: ref('@plan.input') };
+  return { ...plan, output: 'bench/Run@1', steps: [...steps.slice(0, -1), end] };
+}
+
+/** Starts a worker per item and waits until all have ended. */
+function fanOut() {
+  const steps = [
+    {
+      id: 'spread',
+      op: 'spawn_for_each',
+      plan: 'bench/worker@1',
+      inputs: ref('@plan.input.items'),
+      bind: { handles_as: 'workers' },
+    },
+    { id: 'barrier', op: 'await_plans_all', handles: ref('@var:workers'), bind: { results_as: 'outcomes' } },
+    { id: 'end', op: 'end' },
+  ];
+  return { $kind: 'defplan', name: 'bench/fan_out@1', input: 'bench/Items@1', steps, edges: chain(steps) };
+}
+
+const PLANS = [
+  stepsInARow('bench/one_step@1', 1),
+  stepsInARow('bench/ten_steps@1', 10),
+  parked(),
+  nap(),
+  signal(),
+  worker(),
+  fanOut(),
+];
 
 const SCHEMAS = {
   'bench/Run@1': { record: { run: { nat: {} } } },
+  'bench/Items@1': { record: { items: { list: { ref: 'bench/Run@1' } } } },
   'bench/Nap@1': { record: { run: { nat: {} }, ns: { nat: {} } } },
   'bench/Signal@1': { record: { run: { nat: {} } } },
   'bench/Noop@1': { record: { run: { nat: {} }, step: { nat: {} } } },

@@ -62,6 +62,8 @@ export class OfflineWorld {
   #wall0 = BigInt(Date.now()) * 1_000_000n;
   /** Receipts applied. */
   steps = 0;
+  /** Microseconds that the kernel has waited for objects out of the store. */
+  readUs = 0;
 
   constructor(root, store, worldId) {
     this.root = root;
@@ -81,7 +83,16 @@ export class OfflineWorld {
     const row = await this.store.world.get(this.worldId);
     const { height } = row.activeBaseline;
     const batches = unwrap(await collectBatches(this.store, this.worldId, Math.max(0, height - 1)));
-    const options = { objects: objectSource(this.store.cas), epoch: this.#epoch, residentMax };
+    const stored = objectSource(this.store.cas);
+    const objects = {
+      get: (hash) => {
+        const began = performance.now();
+        const bytes = stored.get(hash);
+        this.readUs += (performance.now() - began) * 1000;
+        return bytes;
+      },
+    };
+    const options = { objects, epoch: this.#epoch, residentMax };
     this.kernel = unwrap(restore(options, row.activeBaseline, batches));
     this.#head = this.kernel.head;
   }
@@ -167,6 +178,29 @@ export class OfflineWorld {
       }
     }
     await this.flush();
+  }
+
+  /**
+   * One run that starts `children` workers at once, each of which does one step, and waits for all of them.
+   *
+   * @param options.onStretch - told what took how many milliseconds: `spread`, the start and what it leads to, and
+   *   `settle`, one receipt signed and applied, the end of its worker included.
+   *
+   * The last of it becomes durable with the next `flush`.
+   */
+  async fanOut(children, { atOnce = 16, onStretch } = {}) {
+    const items = Array.from({ length: children }, () => ({ run: this.#nextRun++ }));
+    const start = unwrap(preparePlanStart(this.kernel, { plan: 'bench/fan_out@1', input: { json: { items } } }));
+    let began = performance.now();
+    const open = this.apply(start).batch.emitted;
+    onStretch?.('spread', performance.now() - began);
+    for (let n = 0; n < open.length; n += atOnce) {
+      const rows = open.slice(n, n + atOnce);
+      began = performance.now();
+      this.#settle(rows);
+      onStretch?.('settle', (performance.now() - began) / rows.length);
+      await this.#makeRoom();
+    }
   }
 
   /** Applies a receipt for each row. @returns the rows that these lead to. */

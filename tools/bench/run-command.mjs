@@ -6,9 +6,19 @@ import { ROOT } from '../node.mjs';
 
 const LAUNCHER = join(ROOT, 'packages', 'cli', 'bin', 'worldline.js');
 
-/** `worldline <args>`. @returns its standard output and milliseconds from start to end. */
+/**
+ * `worldline <args>`.
+ *
+ * @returns its standard output, milliseconds from start to end, microseconds that its threads computed, and the most bytes of
+ *   memory it had.
+ */
 export function worldline(...args) {
-  return run([LAUNCHER, ...args]);
+  return node(LAUNCHER, ...args);
+}
+
+/** `node <args>`, likewise. */
+export function node(...args) {
+  return run(['--require', join(ROOT, 'tools', 'bench', 'cpu-at-exit.cjs'), ...args]);
 }
 
 /** A script beside this one; it prints one JSON value. */
@@ -32,7 +42,9 @@ function run(args) {
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => {
-      if (code === 0) resolve({ stdout, ms: performance.now() - began });
+      const cpuUs = Number(/^cpu_us ([0-9]+)$/m.exec(stderr)?.[1]);
+      const maxRss = Number(/^max_rss_kib ([0-9]+)$/m.exec(stderr)?.[1]) * 1024;
+      if (code === 0) resolve({ stdout, ms: performance.now() - began, cpuUs, maxRss });
       else reject(new Error(`${args.join(' ')} ended with ${code}:\n${stderr}${stdout}`));
     });
   });

@@ -1,11 +1,15 @@
 import { apply } from './apply.mjs';
+import { check } from './check.mjs';
 import { delivery } from './delivery.mjs';
+import { fanOut } from './fan-out.mjs';
 import { journalBytes } from './journal-bytes.mjs';
 import { memory } from './memory.mjs';
 import { open } from './open.mjs';
 import { replay } from './replay.mjs';
 import { snapshot } from './snapshot.mjs';
+import { start } from './start.mjs';
 import { steps } from './steps.mjs';
+import { summary } from './summary.mjs';
 import { workflows } from './workflows.mjs';
 
 /**
@@ -18,11 +22,15 @@ import { workflows } from './workflows.mjs';
 export const FIGURES = {
   steps,
   workflows,
+  'fan-out': fanOut,
   'journal-bytes': journalBytes,
   apply,
   replay,
   open,
+  summary,
   memory,
   delivery,
   snapshot,
+  check,
+  start,
 };
