@@ -6,6 +6,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['worldline-source', 'node', 'import', 'default'] } },
   test: {
     include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
+    // Most tests wait for commands they have started; files share nothing that they write.
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

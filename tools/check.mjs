@@ -26,6 +26,10 @@ export const PARTS = {
       script('tools/run.mjs', 'build')() &&
       script('node_modules/@typescript/native/bin/tsc', '-p', 'tsconfig.test.json')(),
   },
+  schemas: {
+    promise: 'schemas/ says what the parsers read (npm run schemas mends it)',
+    run: script('tools/run.mjs', 'schemas', '--check'),
+  },
   order: {
     promise: 'packages import only what the table in .dependency-cruiser.mjs allows',
     run: script(

@@ -1,4 +1,4 @@
-// One task of the repository, under its own Node: node tools/run.mjs build|demo|test|bench|soak|soak:load|check|format [arguments]
+// One task of the repository, under its own Node: node tools/run.mjs build|demo|factory|test|bench|soak|soak:load|soak:check|check|docs|schemas|format [arguments]
 // The root package.json calls this after tools/setup.mjs. It may itself run under an older Node, so it only starts others.
 import { spawn } from 'node:child_process';
 import { delimiter, dirname, join } from 'node:path';
@@ -42,10 +42,14 @@ function run(script, args = [], env = {}) {
   });
 }
 
-/** Compile what changed. Two builds of one checkout take turns, so that nobody loads half-written files. */
+/** Check types and bundle what changed. Two builds of one checkout take turns, so that nobody loads half-written files. */
 function build(args = []) {
   return exclusively(
-    () => run(bin.tsc, ['-b', ...args]),
+    () =>
+      inOrder(
+        () => run(bin.tsc, ['-b', ...args]),
+        () => run('tools/bundle.mjs'),
+      ),
     (pid) => console.log(`build: waiting for process ${pid}, which is setting up or building this folder …`),
   );
 }
@@ -70,10 +74,33 @@ const LONG = {
   WORLDLINE_KILLS: process.env.WORLDLINE_KILLS ?? '500',
   WORLDLINE_FUZZ_RUNS: process.env.WORLDLINE_FUZZ_RUNS ?? '2000',
   WORLDLINE_PUSH_RUNS: process.env.WORLDLINE_PUSH_RUNS ?? '500',
+  WORLDLINE_GATES_COUNT: process.env.WORLDLINE_GATES_COUNT ?? 'full',
 };
 
+/**
+ * What is known before a run: well-typed worlds that run to their end (with the 2 000 of the tests, a hundred thousand),
+ * many more of them changed at random, many more mutants of sound worlds and much more hostile text.
+ */
+const CHECK = {
+  WORLDLINE_CHECK_RUNS: process.env.WORLDLINE_CHECK_RUNS ?? '98000',
+  WORLDLINE_CHANGED_RUNS: process.env.WORLDLINE_CHANGED_RUNS ?? '10000',
+  WORLDLINE_MUTANTS: process.env.WORLDLINE_MUTANTS ?? '10000',
+  WORLDLINE_FUZZ_RUNS: process.env.WORLDLINE_FUZZ_RUNS ?? '20000',
+  WORLDLINE_ENVELOPE_RUNS: process.env.WORLDLINE_ENVELOPE_RUNS ?? '5000',
+  WORLDLINE_LINT_RUNS: process.env.WORLDLINE_LINT_RUNS ?? '10000',
+};
+
+const LANGUAGE = [
+  'test/language',
+  'packages/air/test/envelope-known.test.ts',
+  'packages/air/test/envelope-soundness.test.ts',
+];
+
 /** Random cases. */
-const CASES = ['test/cases/hostile.test.ts', 'test/cases/pushes.test.ts'];
+const CASES = ['test/cases/hostile.test.ts', 'test/cases/pushes.test.ts', 'test/schemas/agreement.test.ts'];
+
+/** The conformance gates at their full counts. */
+const GATES = ['test/gates/examples.test.ts', 'test/gates/worlds.test.ts'];
 
 /** Stores in trouble, and a world over one. */
 const TROUBLE = [
@@ -85,11 +112,17 @@ const TROUBLE = [
 const tasks = {
   build: (args) => build(args),
   demo: (args) => inOrder(build, () => run('examples/01-release-gate/demo.mjs', args)),
+  factory: (args) => inOrder(build, () => run('examples/10-factory/run.mjs', args)),
   test: (args) => inOrder(build, () => run(bin.vitest, ['run', ...reporters(), ...args])),
   bench: (args) => inOrder(build, () => run('tools/bench/main.mjs', args)),
-  soak: (args) => inOrder(build, () => run(bin.vitest, ['run', 'test/crash', ...CASES, ...TROUBLE, ...args], LONG)),
+  soak: (args) =>
+    inOrder(build, () => run(bin.vitest, ['run', 'test/crash', ...GATES, ...CASES, ...TROUBLE, ...args], LONG)),
+  'soak:check': (args) => inOrder(build, () => run(bin.vitest, ['run', ...LANGUAGE, ...args], CHECK)),
   'soak:load': (args) => inOrder(build, () => run('tools/bench/soak/main.mjs', args)),
   check: (args) => run('tools/check.mjs', args),
+  docs: (args) => run('tools/docs.mjs', args),
+  // From the sources, so that it needs no build.
+  schemas: (args) => run('tools/schemas.mjs', args, { NODE_OPTIONS: '--conditions=worldline-source' }),
   format: (args) => run(bin.biome, ['format', '--write', ...(args.length > 0 ? args : ['.'])]),
 };
 
