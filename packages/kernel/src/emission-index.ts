@@ -125,12 +125,14 @@ export class EmissionIndex {
 
   /** Brings the indexes up to date. */
   #settle(): void {
+    // What is gone leaves first: its intent may be pending again, with a lower or a higher seq.
+    for (const [emissionSeq, { emission, isGone }] of this.#changes) {
+      if (!isGone) continue;
+      this.#bySeq.delete(emissionSeq);
+      this.#byIntent.delete(emission.intentHash);
+    }
     for (const [emissionSeq, { emission, isGone, isIndexed }] of this.#changes) {
-      if (isGone) {
-        this.#bySeq.delete(emissionSeq);
-        this.#byIntent.delete(emission.intentHash);
-        continue;
-      }
+      if (isGone) continue;
       this.#bySeq.set(emissionSeq, emission);
       if (!isIndexed) this.#byIntent.set(emission.intentHash, emissionSeq);
       if (emissionSeq >= this.#indexedBelow) this.#indexedBelow = emissionSeq + 1;

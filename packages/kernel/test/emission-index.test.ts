@@ -106,4 +106,21 @@ describe('EmissionIndex (kernel.md §9.5, journal.md §6.1)', () => {
       { numRuns: 150 },
     );
   });
+
+  // Seed 2085486657 of the property above.
+  test('an intent whose emission was discarded is found at the seq it comes again with', () => {
+    const nodes = new NodeStore();
+    const index = new EmissionIndex((e) => nodes.put(encodeEmission(e)));
+    index.set(emission(0, 14));
+    index.set(emission(3, 10));
+    index.roots(nodes.put);
+    index.delete(emission(3, 10));
+    index.delete(emission(0, 14));
+    index.set(emission(3, 14));
+
+    const fresh = new EmissionIndex((e) => nodes.put(encodeEmission(e)));
+    fresh.set(emission(3, 14));
+    expect(index.roots(nodes.put)).toEqual(fresh.roots(nodes.put));
+    expect(index.ofIntent(intent(14))?.emissionSeq).toBe(3);
+  });
 });
