@@ -160,6 +160,35 @@ test('discarding tentative batches returns to the last accepted state, whatever 
   );
 });
 
+test('a world that goes on after discarded batches is the one that never had them', () => {
+  const group = fc.record({ moves: fc.array(move, { minLength: 1, maxLength: 6 }), isKept: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(group, { minLength: 2, maxLength: 8 }), (groups) => {
+      const w = KernelWorld.create(NODES);
+      const twin = KernelWorld.create(NODES);
+      let draws = 0;
+      const stamp = (): StampProposal => ({ nowNs: 1n, logicalNs: 0n, entropy: sha512(u64be(++draws)) });
+      for (const { moves, isKept } of groups) {
+        for (const m of moves) {
+          const ingress = m.kind === 'valid' ? valid(w, m.choice, m.value, m.ingressId) : (m as Ingress);
+          if (!isKept) {
+            w.kernel.apply(ingress, stamp());
+            continue;
+          }
+          const { outcome } = w.apply(ingress);
+          expect(twin.apply(ingress).outcome).toEqual(outcome);
+        }
+        if (!isKept) w.kernel.discard();
+        expect(w.kernel.head).toEqual(twin.kernel.head);
+        expect(w.pending()).toEqual(twin.pending());
+      }
+      expect(bytesEqual(w.kernel.snapshot().ref, twin.kernel.snapshot().ref)).toBe(true);
+      w.checkParity();
+    }),
+    { numRuns: runs },
+  );
+});
+
 test('a plan that doubles a value with each step ends value_too_large instead of exhausting the world (D10)', () => {
   const steps = [assign('s0', 'v0', { list: [txt('x'.repeat(64)), txt('y'.repeat(64))] })];
   for (let i = 1; i < 40; i++) {
