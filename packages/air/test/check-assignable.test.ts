@@ -107,6 +107,8 @@ describe('S ≤ T (§13.3)', () => {
     // Payloads.
     ['payload', payload('nat', 'text'), 'nat', ARM],
     ['payload', payload('nat', 'text'), 'bool', 'no'],
+    // Seed 431015027 of check-properties: one warning, whatever is in doubt about the arms; none is among it.
+    ['payload', payload('nat', 'option<nat>'), 'nat', ARM],
     ['payload', payload('hash', 'uuid'), 'text', 'yes'],
     ['payload', payload('nat', 'unit'), 'option<nat>', ARM],
     // Never, and what was reported.
