@@ -21,23 +21,20 @@ const ENTRIES = {
 
 /**
  * Entries that the launcher runs as scripts, because V8 hands out more of what it compiled of a script than of a module. All
- * they need of the workspace is in them a second time, so they may load no plugin and start no thread. Each with its commands,
- * and with what few of its starts need (beginnings of paths in `src`), which gets files of its own.
+ * they need of the workspace is in them a second time, so they may load no plugin and start no thread. Each with what few of
+ * its starts need (beginnings of paths in `src`), which gets files of its own.
  */
 const PROGRAMS = {
   cli: {
-    'check-program': {
-      commands: ['check', 'check-watch', 'explain'],
-      apart: [
-        'command/check-watch',
-        'command/explain',
-        'diagnostics/',
-        'pack-checks',
-        'pack-contract',
-        'suggest',
-        'unlisted-refs',
-      ],
-    },
+    'check-program': [
+      'command/check-watch',
+      'command/explain',
+      'diagnostics/',
+      'pack-checks',
+      'pack-contract',
+      'suggest',
+      'unlisted-refs',
+    ],
   },
 };
 
@@ -151,15 +148,6 @@ const withoutUnused = {
   load: (id) => (id === '\0unused' ? 'export default {};' : undefined),
 };
 
-/** Of commands that a program does not have, not even what they import is left. */
-const onlyCommands = (commands) => ({
-  name: 'only-commands',
-  resolveId: (id) => {
-    const command = /^[.]\/command\/(.+)[.]ts$/.exec(id)?.[1];
-    return command === undefined || commands.includes(command) ? undefined : '\0unused';
-  },
-});
-
 /**
  * The same code, line by line, as Node loads it soonest:
  *
@@ -258,13 +246,12 @@ async function bundle(name) {
       },
     },
   );
-  for (const [entry, { commands, apart }] of Object.entries(PROGRAMS[name] ?? {}))
+  for (const [entry, apart] of Object.entries(PROGRAMS[name] ?? {}))
     await make(
       [entry],
       {
         external: (id, importer) => !isOwn(id, importer) && (OUTSIDE.includes(id) || !id.startsWith('@worldline/')),
         resolve: { conditionNames: ['worldline-source', 'import'] },
-        plugins: [withoutUnused, onlyCommands(commands)],
       },
       {
         format: 'cjs',

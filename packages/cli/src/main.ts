@@ -4,7 +4,7 @@ import { type Composition, Context, type GlobalFlags } from './context.ts';
 import { EXIT, exitCode } from './exit-code.ts';
 import { CommandError, type CommandFailure, withHint } from './failure.ts';
 import { Output, type Streams } from './output.ts';
-import type { Run } from './program.ts';
+import type { Start } from './program/root.ts';
 import { StandardOutput } from './standard-output.ts';
 
 const stdout = new StandardOutput();
@@ -20,11 +20,11 @@ const STREAMS: Streams = {
 /**
  * Runs one command line and sets the exit code.
  *
- * @param program - describes the commands there are; `start` turns global flags into a context and runs an action with it.
+ * @param program - describes the commands there are.
  */
 export async function runCommandLine(
   argv: readonly string[],
-  program: (start: (flags: GlobalFlags) => Run) => Command,
+  program: (start: Start) => Command,
   composition: Composition,
 ): Promise<void> {
   // Node's crypto module takes 10 ms to load, in which 60 kB are hashed without it.
@@ -35,7 +35,7 @@ export async function runCommandLine(
   const json = argv.some((word) => word === '--json' || word === '--pretty');
   const early = new Output({ json, pretty: argv.includes('--pretty'), meta: true, quiet: false }, STREAMS);
   const interruption = new AbortController();
-  const tree = program((flags) => (action) => perform(flags, composition, interruption, action));
+  const tree = program((flags, action) => perform(flags, composition, interruption, action));
   const said = silence(tree);
   try {
     await tree.parseAsync(argv, { from: 'user' });

@@ -512,7 +512,7 @@ describe('help', () => {
     return text;
   }
 
-  const root = program(() => async () => {});
+  const root = program(async () => {});
 
   test('teaches: every command has a description and examples, and the front page tells the exit codes', () => {
     expect(helpOf(root)).toContain('Exit codes:');

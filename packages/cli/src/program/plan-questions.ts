@@ -1,7 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { Context } from './context.ts';
-
-type Run = (action: (ctx: Context) => Promise<void>) => Promise<void>;
+import type { Run } from './form.ts';
 
 /** Commands that ask about a plan before it runs: `plans effects`, `plans can`, `plans graph`. */
 export function planQuestions(plans: Command, run: Run): void {
@@ -25,7 +23,7 @@ Examples:
   worldline plans effects hello/greet@1 --json`,
     )
     .action(async (plan: string, flags) =>
-      run(async (ctx) => (await import('./command/plans-effects.ts')).planEffects(ctx, plan, flags)),
+      run(async (ctx) => (await import('../command/plans-effects.ts')).planEffects(ctx, plan, flags)),
     );
   plans
     .command('can')
@@ -52,7 +50,7 @@ Examples:
   worldline plans can shop/pay@1 llm.generate --expect no`,
     )
     .action(async (plan: string, kind: string, flags) =>
-      run(async (ctx) => (await import('./command/plans-can.ts')).planCan(ctx, plan, kind, flags)),
+      run(async (ctx) => (await import('../command/plans-can.ts')).planCan(ctx, plan, kind, flags)),
     );
   plans
     .command('graph')
@@ -78,6 +76,6 @@ Examples:
   worldline plans graph hello/greet@1 --deep --format svg --out greet.svg`,
     )
     .action(async (plan: string, flags) =>
-      run(async (ctx) => (await import('./command/plans-graph.ts')).drawPlan(ctx, plan, flags)),
+      run(async (ctx) => (await import('../command/plans-graph.ts')).drawPlan(ctx, plan, flags)),
     );
 }
