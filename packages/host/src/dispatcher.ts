@@ -17,6 +17,7 @@ import type {
 import type { EffectsConfig, RetryPolicy } from './config.ts';
 import { EmissionRequest } from './effect-request.ts';
 import type { HostFailure } from './failure.ts';
+import type { FinishedReceipt } from './loop-input.ts';
 import { checkedOutcome, errorOutcome, receiptOf, thrownOutcome } from './outcome.ts';
 import { type AdapterRegistry, DISPATCHER_ID } from './registry.ts';
 import { injectSecrets, mayHoldSecrets, type Redactor, type SecretResolver } from './secrets.ts';
@@ -30,15 +31,6 @@ import type { UnsignedReceipt } from './signer.ts';
  * D3  Before an `at_most_once` call the outbox row carries a started mark; a row that comes back with it is not run.
  * D4  Nothing an adapter does (throw, hang, answer twice, answer nonsense) reaches the loop as anything but a receipt.
  */
-
-/** A finished effect on its way into the loop. */
-export interface FinishedReceipt {
-  readonly receipt: UnsignedReceipt;
-  /** Claim token of the outbox row, to release it if the receipt is refused. */
-  readonly token: Uint8Array | undefined;
-  onDurable(applied: Applied): void;
-  onDropped(failure: HostFailure): void;
-}
 
 export interface DispatchClaim {
   readonly token: Uint8Array;

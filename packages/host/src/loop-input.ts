@@ -1,5 +1,6 @@
 import type { Applied, Ingress } from '@worldline/kernel';
 import type { HostFailure } from './failure.ts';
+import type { UnsignedReceipt } from './signer.ts';
 
 /** Something for the kernel, and who waits for it. */
 export interface LoopInput {
@@ -9,6 +10,15 @@ export interface LoopInput {
   /** Its batch is durable; or it has none, and everything before it is durable. */
   onDurable(applied: Applied): void;
   /** The loop has stopped; nothing of it is durable as far as this process knows. */
+  onDropped(failure: HostFailure): void;
+}
+
+/** A finished effect on its way into the loop, which signs its receipt. */
+export interface FinishedReceipt {
+  readonly receipt: UnsignedReceipt;
+  /** Claim token of the outbox row, to release it if the receipt is refused. */
+  readonly token: Uint8Array | undefined;
+  onDurable(applied: Applied): void;
   onDropped(failure: HostFailure): void;
 }
 

@@ -24,15 +24,17 @@ import { InboxReader } from './inbox-reader.ts';
 import { decodeStoredBatch, readBatches } from './journal-read.ts';
 import type { HostKey } from './keys.ts';
 import { isSkewed, LEASE_TIMES, Lease, type LeaseTimes } from './lease.ts';
+import { lockedFailure } from './lease-failure.ts';
 import { silentLogger } from './log.ts';
-import { Loop, lockedFailure } from './loop.ts';
+import { Loop } from './loop.ts';
+import { LoopQueue } from './loop-queue.ts';
 import { useNativeSha256 } from './native-hash.ts';
 import { pinnedCatalog } from './pinned-catalog.ts';
 import { AdapterRegistry } from './registry.ts';
 import { isCorruption, readFailure, restoreKernel } from './restore.ts';
 import { Redactor, SecretResolver } from './secrets.ts';
 import { Stamper } from './stamps.ts';
-import { TimerIndex } from './timers.ts';
+import { TimerOffers } from './timer-offers.ts';
 import { ReceiptVerifier } from './verifier.ts';
 import { missingAdapters, World } from './world.ts';
 
@@ -274,6 +276,17 @@ async function run(
     onDamage: (failure) => loop.stop(failure),
   });
   const verifier = verifierOf({ worldId, own: receiptKey, config, registry }, liveKernel);
+  const timers = new TimerOffers({
+    worldId,
+    store,
+    lease,
+    clock,
+    stamper,
+    log,
+    failpoints: options.failpoints,
+    onDue: () => loop.schedule(),
+  });
+  const queue = new LoopQueue({ worldId, clock, timers, inbox, verifier, receiptKey, kernel: liveKernel });
   const guarded = adapterBlobs(store.cas, redactor);
   const dispatcher = new Dispatcher({
     worldId,
@@ -309,10 +322,9 @@ async function run(
     lease,
     clock,
     stamper,
-    timers: new TimerIndex(),
+    queue,
+    timers,
     inbox,
-    verifier,
-    receiptKey,
     log,
     maxGroup: config.journal.maxGroup,
     fsync: config.journal.fsync,

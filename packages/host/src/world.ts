@@ -34,7 +34,8 @@ import type { InboxReader } from './inbox-reader.ts';
 import { enqueueRefusal } from './inbox-refusal.ts';
 import { batchAt, readBatchesInTurns } from './journal-read.ts';
 import type { Lease } from './lease.ts';
-import { type Loop, leaseFailure, lockedFailure } from './loop.ts';
+import { leaseFailure, lockedFailure } from './lease-failure.ts';
+import type { Loop } from './loop.ts';
 import { type ManifestChangeRequest, prepareManifestChange, typeFailure } from './manifest-change.ts';
 import { OperatorReceipts } from './operator-receipts.ts';
 import type { AdapterRegistry } from './registry.ts';
@@ -759,13 +760,12 @@ export class World {
   }
 
   async #close(options: CloseOptions): Promise<void> {
-    const { loop, dispatcher, inbox } = this.#machinery;
+    const { loop, dispatcher } = this.#machinery;
     const { checkpoints, config, lease, log } = this.#parts;
     const hadStopped = this.#state === 'stopped';
     if (this.#state === 'running') {
       this.#state = 'draining';
       loop.stopIntake();
-      inbox.stop();
       await loop.idle();
       dispatcher.drain();
       await within(options.graceMs ?? config.shutdown.graceMs, () => dispatcher.idle(), options.hurry);
