@@ -169,8 +169,6 @@ export class Dispatcher {
   /** Ends the timers of pauses. */
   readonly #cancelAfter = new Set<() => void>();
   #idleWaiters: (() => void)[] = [];
-  /** An outbox row may wait for somebody to claim it: all of them after opening, else one that was given back. */
-  mayHaveUnclaimed = false;
 
   constructor(options: DispatcherOptions) {
     this.options = options;
@@ -334,7 +332,7 @@ export class Dispatcher {
         } else if (answer.answer === 'lost') {
           // Another claim owns the row now; its owner performs it.
           this.#release(flight);
-          this.#noteUnclaimed();
+          this.options.onUnclaimed();
         } else {
           log.warn('an effect waits: its started mark could not be stored', {
             kind: flight.emission.kind,
@@ -595,12 +593,7 @@ export class Dispatcher {
   receiptDurable(flight: Flight, applied: Applied): void {
     this.#release(flight);
     // Refused: its row is claimable again (commit step 6), and somebody has to look.
-    if (applied.outcome.kind === 'rejected') this.#noteUnclaimed();
-  }
-
-  #noteUnclaimed(): void {
-    this.mayHaveUnclaimed = true;
-    this.options.onUnclaimed();
+    if (applied.outcome.kind === 'rejected') this.options.onUnclaimed();
   }
 
   /** An emission was settled, by whatever receipt. */

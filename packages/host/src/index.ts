@@ -96,17 +96,8 @@ export { type Exported, type ExportOptions, exportJournal, type SegmentBatch, Se
 export { type SettledEffect, settledEffects } from './settled-effect.ts';
 export { SIGNING_GROUP_MAX, type SignedReceipt, signReceipts, type UnsignedReceipt } from './signer.ts';
 export { entropyPool } from './stamps.ts';
+export type { Submitted } from './submitted.ts';
 export { isReservedAdapter, ReceiptVerifier, type TrustedKey, verifyReceipt } from './verifier.ts';
-export {
-  type BatchReport,
-  type CloseOptions,
-  missingAdapters,
-  type RunBatchOptions,
-  type Submitted,
-  type Wait,
-  type Waiting,
-  World,
-  type WorldState,
-  type WorldStatus,
-} from './world.ts';
+export { type BatchReport, type CloseOptions, type RunBatchOptions, type Wait, World } from './world.ts';
 export { type ConfigDifference, configDifferences, configJson, readConfigJson, sameConfig } from './world-config.ts';
+export { missingAdapters, type Waiting, type WorldState, type WorldStatus } from './world-status.ts';

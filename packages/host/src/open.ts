@@ -36,7 +36,8 @@ import { Redactor, SecretResolver } from './secrets.ts';
 import { Stamper } from './stamps.ts';
 import { TimerOffers } from './timer-offers.ts';
 import { ReceiptVerifier } from './verifier.ts';
-import { missingAdapters, World } from './world.ts';
+import { World } from './world.ts';
+import { missingAdapters } from './world-status.ts';
 
 export interface OpenWorldOptions {
   readonly store: Store;

@@ -1,29 +1,12 @@
 import type { Catalog } from '@worldline/air';
-import { bytesEqual, FailureError, hashText, ok, sha256 } from '@worldline/canon';
-import {
-  type Applied,
-  type Emission,
-  encodeConfig,
-  type Ingress,
-  type Kernel,
-  type WorldConfig,
-} from '@worldline/kernel';
-import type {
-  Clock,
-  EffectAdapter,
-  FabricAcceptance,
-  FabricMessage,
-  Failpoints,
-  Head,
-  Logger,
-  Store,
-  StoredBatch,
-} from '@worldline/ports';
+import { bytesEqual, hashText, ok } from '@worldline/canon';
+import type { Applied, Emission, Ingress, Kernel, WorldConfig } from '@worldline/kernel';
+import type { Clock, FabricAcceptance, FabricMessage, Failpoints, Logger, Store, StoredBatch } from '@worldline/ports';
 import { type ApprovalView, endedApprovals, pendingApprovals } from './approval-view.ts';
 import { APPROVAL_KIND, type ApprovalTracker } from './approvals.ts';
-import { answerOf, type IngressAnswer } from './batch-answer.ts';
-import type { Checkpointer, CheckpointStatus } from './checkpointer.ts';
+import type { Checkpointer } from './checkpointer.ts';
 import type { HostConfig } from './config.ts';
+import { changeConfig } from './config-change.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { type EffectView, effectView, effectViews, type Progress } from './effects.ts';
 import { enqueueMessage, type FabricSender, prepareMessage } from './fabric-inbox.ts';
@@ -32,12 +15,13 @@ import { uuidv7 } from './ids.ts';
 import { encodeInboxItem, type InboxIngress } from './inbox-item.ts';
 import type { InboxReader } from './inbox-reader.ts';
 import { enqueueRefusal } from './inbox-refusal.ts';
-import { batchAt, readBatchesInTurns } from './journal-read.ts';
+import { readBatchesInTurns } from './journal-read.ts';
 import type { Lease } from './lease.ts';
 import { leaseFailure, lockedFailure } from './lease-failure.ts';
 import type { Loop } from './loop.ts';
 import { type ManifestChangeRequest, prepareManifestChange, typeFailure } from './manifest-change.ts';
 import { OperatorReceipts } from './operator-receipts.ts';
+import { OutboxClaims } from './outbox-claims.ts';
 import type { AdapterRegistry } from './registry.ts';
 import {
   type CancelRequest,
@@ -52,6 +36,9 @@ import {
 import { isCorruption } from './restore.ts';
 import { type SettledEffect, settledEffects } from './settled-effect.ts';
 import { type SnapshotAnswer, Snapshots } from './snapshots.ts';
+import { SETTLED_BEFORE, type Submitted, submittedOf } from './submitted.ts';
+import { within } from './within.ts';
+import { missingAdapters, type Waiting, type WorldState, type WorldStatus, waitingOf } from './world-status.ts';
 
 /**
  * An open standalone world: requests in, durable batches out (`host.md` §7).
@@ -62,40 +49,6 @@ import { type SnapshotAnswer, Snapshots } from './snapshots.ts';
 
 /** `accepted`: durable in the inbox. `applied` and `settled`: its batch is durable; both are one while no internal effects exist. */
 export type Wait = 'accepted' | 'applied' | 'settled';
-
-export type Submitted =
-  | ({ readonly state: 'applied' } & IngressAnswer)
-  /** A receipt of an emission that was settled before: acknowledged, nothing journaled. */
-  | { readonly state: 'settled_before'; readonly duplicate: true }
-  | { readonly state: 'accepted'; readonly ingressId: string; readonly inboxSeq: Uint8Array };
-
-export type WorldState = 'running' | 'draining' | 'stopped';
-
-export interface Waiting {
-  readonly timers: number;
-  readonly approvals: number;
-  /** Other effects that somebody outside has to answer. */
-  readonly receipts: number;
-  readonly events: number;
-}
-
-export interface WorldStatus {
-  readonly worldId: string;
-  readonly universeId: string;
-  readonly state: WorldState;
-  readonly worker: string;
-  readonly epoch: number;
-  readonly head: Head;
-  readonly manifestHash: string;
-  readonly snapshot: { readonly height: number; readonly ref: string } | undefined;
-  /** Absent when this host signs no checkpoints for the world. */
-  readonly checkpoints: CheckpointStatus | undefined;
-  readonly livePlans: number;
-  readonly waiting: Waiting;
-  readonly effectsInFlight: number;
-  readonly adapters: readonly { readonly id: string; readonly kinds: readonly string[] }[];
-  readonly missingAdapters: readonly string[];
-}
 
 export interface BatchReport {
   /** Nothing is left to do but wait. */
@@ -143,8 +96,6 @@ export interface WorldMachinery {
   readonly inbox: InboxReader;
 }
 
-const CLAIM_VISIBILITY_MS = 2_000;
-const CLAIM_POLL_MS = 250;
 /** The next holder signs what does not get its signature in this time. */
 const CHECKPOINT_GRACE_MS = 2_000;
 
@@ -163,13 +114,13 @@ export class World {
   #closing: Promise<void> | undefined;
   readonly #snapshots: Snapshots;
   readonly #receipts: OperatorReceipts;
-  #claimTimer: NodeJS.Timeout | undefined;
+  readonly #claims: OutboxClaims;
 
   constructor(parts: WorldParts) {
     this.#parts = parts;
     this.worldId = parts.worldId;
     this.universeId = parts.universeId;
-    const { worldId, store, clock, config, log, checkpoints, failpoints } = parts;
+    const { worldId, store, lease, clock, config, log, checkpoints, failpoints } = parts;
     this.#snapshots = new Snapshots({
       worldId,
       store,
@@ -195,6 +146,16 @@ export class World {
         return settled.ok ? ok(settled.value !== undefined) : settled;
       },
     });
+    this.#claims = new OutboxClaims({
+      worldId,
+      store,
+      worker: lease.worker,
+      log,
+      failpoints,
+      loop: () => this.#machinery.loop,
+      dispatcher: () => this.#machinery.dispatcher,
+      onLooked: () => this.#wake(),
+    });
     this.closed = new Promise((resolve) => {
       this.#stopped = resolve;
     });
@@ -212,8 +173,7 @@ export class World {
     this.#receipts.withdraw(
       this.#parts.approvals.rebuild(loop.kernel.pending(), (planId) => loop.kernel.instance(planId) !== undefined),
     );
-    machinery.dispatcher.mayHaveUnclaimed = true;
-    if (!holdEffects) void this.#claim();
+    if (!holdEffects) void this.#claims.claim();
     this.#parts.checkpoints?.start();
     this.#snapshots.start();
     inbox.poll();
@@ -222,7 +182,7 @@ export class World {
 
   /** Begins to perform the effects that were open when the world was opened with `holdEffects`. */
   releaseEffects(): void {
-    void this.#claim();
+    void this.#claims.claim();
   }
 
   get state(): WorldState {
@@ -317,7 +277,7 @@ export class World {
     this.#parts.lease.stop();
     this.#parts.checkpoints?.stop();
     this.#snapshots.stop();
-    clearTimeout(this.#claimTimer);
+    this.#claims.stop();
   }
 
   #wake(): void {
@@ -325,45 +285,9 @@ export class World {
     this.#waiters.clear();
   }
 
-  // Outbox rows that this process has not claimed with a commit: after opening, and after a refused receipt
-
-  async #claim(): Promise<void> {
-    const { store, lease, log } = this.#parts;
-    const { loop, dispatcher } = this.#machinery;
-    this.#claimTimer = undefined;
-    if (this.#state === 'stopped') return;
-    try {
-      for (;;) {
-        const rows = await store.outbox.claim(this.worldId, undefined, lease.worker, 256, CLAIM_VISIBILITY_MS);
-        if (loop.isStopped) return;
-        for (const row of rows) {
-          const emission = loop.kernel.emission(row.emissionSeq);
-          if (emission === undefined) continue;
-          this.#parts.failpoints?.reach('dispatch.claimed', emission.kind);
-          dispatcher.dispatch(emission, row);
-        }
-        if (rows.length < 256) break;
-      }
-    } catch (error) {
-      if (error instanceof FailureError && isCorruption(error.failure.code)) {
-        loop.stop(error.failure);
-        return;
-      }
-      log.warn('outbox rows could not be claimed', { error: String(error) });
-    }
-    const missing = [...loop.kernel.pending()].some((e) => e.class === 'external' && !dispatcher.isHeld(e.emissionSeq));
-    dispatcher.mayHaveUnclaimed = missing;
-    if (missing) this.#claimSoon();
-    this.#wake();
-  }
-
   /** From the dispatcher: an outbox row was given back. */
   rowsUnclaimed(): void {
-    if (this.#state !== 'stopped') this.#claimSoon();
-  }
-
-  #claimSoon(): void {
-    this.#claimTimer ??= setTimeout(() => void this.#claim(), CLAIM_POLL_MS);
+    this.#claims.rowLeft();
   }
 
   // Requests
@@ -419,6 +343,8 @@ export class World {
     return { code: 'draining', path: [], message: 'the world is being closed' };
   }
 
+  readonly #whyStopped = (): HostFailure => this.#failure ?? lockedFailure('the world has stopped');
+
   #apply(ingress: Ingress): Promise<Answer<Submitted>> {
     return new Promise((resolve) => {
       this.#submit(ingress, (applied) => {
@@ -433,31 +359,7 @@ export class World {
   }
 
   #answer(applied: Applied): Answer<Submitted> | Promise<Answer<Submitted>> {
-    const { outcome } = applied;
-    switch (outcome.kind) {
-      case 'applied': {
-        const answer = answerOf(applied.records, outcome.firstSeq, false);
-        return answer.ok
-          ? ok({ state: 'applied', ...answer.value, planId: outcome.planId ?? answer.value.planId })
-          : answer;
-      }
-      case 'rejected':
-        return refuse(outcome.code, outcome.message);
-      case 'duplicate':
-        return outcome.firstSeq === undefined ? ok(SETTLED_BEFORE) : this.#answerOfFirst(outcome.firstSeq);
-      case 'skipped':
-        return ok(SETTLED_BEFORE);
-      default:
-        return outcome satisfies never;
-    }
-  }
-
-  /** The answer that the first application of the same ingress got. */
-  async #answerOfFirst(firstSeq: number): Promise<Answer<Submitted>> {
-    const batch = await batchAt(this.#parts.store, this.worldId, firstSeq);
-    if (!batch.ok) return batch;
-    const answer = answerOf(batch.value.records, firstSeq, true);
-    return answer.ok ? ok({ state: 'applied', ...answer.value }) : answer;
+    return submittedOf(this.#parts.store, this.worldId, applied);
   }
 
   async #enqueue(ingress: InboxIngress): Promise<Answer<Submitted>> {
@@ -588,10 +490,7 @@ export class World {
         hint: emission.class === 'timer' ? 'It fires when it is due.' : 'Decide it.',
       });
     }
-    if (!this.#machinery.dispatcher.isHeld(emission.emissionSeq)) {
-      clearTimeout(this.#claimTimer);
-      await this.#claim();
-    }
+    if (!this.#machinery.dispatcher.isHeld(emission.emissionSeq)) await this.#claims.claim();
     return ok(undefined);
   }
 
@@ -606,36 +505,7 @@ export class World {
   async applyConfig(config: WorldConfig, expectedHash: Uint8Array): Promise<Answer<{ readonly configHash: string }>> {
     const refusal = this.#refusal();
     if (refusal !== undefined) return { ok: false, failure: refusal };
-    const bytes = encodeConfig(config);
-    const configHash = sha256(bytes);
-    const stored = await this.#parts.store.cas.put(bytes, configHash);
-    if (stored.answer !== 'ok')
-      return refuse('host_error', `the store did not take the configuration: ${stored.answer}`);
-    const { loop } = this.#machinery;
-    return new Promise((resolve) => {
-      const done = (applied: Applied | HostFailure) => {
-        if ('code' in applied) resolve({ ok: false, failure: applied });
-        else if (applied.outcome.kind === 'rejected') resolve(refuse(applied.outcome.code, applied.outcome.message));
-        else resolve(ok({ configHash: hashText(configHash) }));
-      };
-      if (loop.isStopped) {
-        done(this.#failure ?? lockedFailure('the world has stopped'));
-        return;
-      }
-      // Between batches, so that nothing comes between the comparison and the change.
-      loop.whenQuiet(() => {
-        const active = loop.kernel.configHash;
-        if (!bytesEqual(active, expectedHash)) {
-          resolve(refuse('config.conflict', `the configuration in force is ${hashText(active)}`, CONFIG_HINT));
-        } else if (bytesEqual(active, configHash)) resolve(ok({ configHash: hashText(configHash) }));
-        else {
-          loop.applyNow(
-            { ingress: { kind: 'control', command: 'config', configHash }, onDurable: done, onDropped: done },
-            [],
-          );
-        }
-      });
-    });
+    return changeConfig(this.#parts.store, this.#machinery.loop, { config, expectedHash }, this.#whyStopped);
   }
 
   // Snapshots
@@ -645,7 +515,7 @@ export class World {
     return new Promise((resolve) => {
       const { loop } = this.#machinery;
       if (loop.isStopped) {
-        resolve({ ok: false, failure: this.#failure ?? lockedFailure('the world has stopped') });
+        resolve({ ok: false, failure: this.#whyStopped() });
         return;
       }
       this.#snapshots.take(resolve);
@@ -682,7 +552,7 @@ export class World {
     const { registry, lease } = this.#parts;
     const { dispatcher, loop } = this.#machinery;
     const { newest } = this.#snapshots;
-    const [waiting, livePlans] = await this.read((kernel) => [this.#waiting(kernel), kernel.liveCount] as const);
+    const [waiting, livePlans] = await this.read((kernel) => [waitingOf(kernel), kernel.liveCount] as const);
     return {
       worldId: this.worldId,
       universeId: this.universeId,
@@ -699,16 +569,6 @@ export class World {
       adapters: registry.adapters.map(({ id, kinds }) => ({ id, kinds })),
       missingAdapters: missingAdapters(loop.kernel.catalog, registry),
     };
-  }
-
-  #waiting(kernel: Kernel): Waiting {
-    let [timers, approvals, receipts] = [0, 0, 0];
-    for (const emission of kernel.pending()) {
-      if (emission.class === 'timer') timers++;
-      else if (emission.kind === APPROVAL_KIND) approvals++;
-      else receipts++;
-    }
-    return { timers, approvals, receipts, events: kernel.waitCount };
   }
 
   // Batch mode
@@ -733,11 +593,11 @@ export class World {
       });
       if (this.#failure !== undefined) return { ok: false, failure: this.#failure };
       if (!inTime) return late;
-      const isIdle = loop.isIdle && inbox.length === 0 && dispatcher.busyCount === 0 && !dispatcher.mayHaveUnclaimed;
+      const isIdle = loop.isIdle && inbox.length === 0 && dispatcher.busyCount === 0 && !this.#claims.mayBeLeft;
       if (isIdle) {
         const report = await this.read((kernel) => ({
           idle: true,
-          waiting: this.#waiting(kernel),
+          waiting: waitingOf(kernel),
           livePlans: kernel.liveCount,
         }));
         if (options.wait !== true || report.livePlans === 0) return ok(report);
@@ -786,37 +646,5 @@ export class World {
     // A world that lost its lease writes nothing further, not even a release.
     if (failure?.code !== 'world.locked') await lease.release();
     this.#stopped(failure);
-  }
-}
-
-const CONFIG_HINT = { hint: 'Read it again and make the change against that one.' };
-
-const SETTLED_BEFORE: Submitted = { state: 'settled_before', duplicate: true };
-
-/** Effect kinds of a manifest that nobody here performs; timers are the loop's own. */
-export function missingAdapters(
-  catalog: Catalog,
-  registry: { find(kind: string): EffectAdapter | undefined },
-): readonly string[] {
-  return [...catalog.effects.keys()]
-    .filter((kind) => !kind.startsWith('timer.') && registry.find(kind) === undefined)
-    .sort();
-}
-
-/** @returns whether `run` finished before the time was over or the signal fired. */
-async function within(ms: number, run: () => Promise<void>, signal?: AbortSignal): Promise<boolean> {
-  if (signal?.aborted === true) return false;
-  let timer: NodeJS.Timeout | undefined;
-  let onAbort: (() => void) | undefined;
-  const over = new Promise<false>((resolve) => {
-    if (Number.isFinite(ms)) timer = setTimeout(() => resolve(false), Math.max(0, ms));
-    onAbort = () => resolve(false);
-    signal?.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([run().then(() => true as const), over]);
-  } finally {
-    clearTimeout(timer);
-    if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort);
   }
 }
