@@ -9,7 +9,9 @@ import type { PlanDef, Step } from './node.ts';
 import { BIND_MEMBERS, CORRELATION_ID, type PlanSource } from './node-plan.ts';
 import { type PlanLookups, type ReadPlan, slotType } from './node-plan-canonical.ts';
 import type { Problem, Report } from './node-read.ts';
-import { type PlanContext, PlanTypes, type Position, slotExpr } from './plan-types.ts';
+import type { Position } from './plan-places.ts';
+import { type PlanContext, PlanTypes } from './plan-types.ts';
+import { slotExpr } from './slot-expr.ts';
 import type { StaticType } from './static-type.ts';
 import { boundName } from './step.ts';
 import { isHandleOp } from './validate-plan-graph.ts';
@@ -63,7 +65,7 @@ class PlanChecker {
     for (const [index, edge] of def.edges.entries()) {
       if (edge.when === undefined) continue;
       const path = ['edges', this.source.edges[index]?.index ?? index, 'when'];
-      const from = this.types.positionOf(edge.from);
+      const from = this.types.names.positionOf(edge.from);
       const position: Position = from === undefined ? { at: 'plan' } : { at: 'edge', from };
       this.predicate(edge.when, position, `when of ${edge.from} → ${edge.to}`, path, edge.to);
     }

@@ -84,7 +84,7 @@ function contradicts(plan: LintPlan, expr: Expr, text: string | undefined, equal
   const owner: Expr = { ...spelled.ref, path: spelled.path.slice(0, -1) };
   const place = plan.placeOf(owner, { at: 'edge', from: step });
   if (place === undefined) return false;
-  const { flow } = plan.types;
+  const { flow } = plan.types.places;
   if (last === '$tag') {
     const tag = flow.at(step, factKey('tag', place));
     return tag !== undefined && (tag === text) !== equal;

@@ -16,8 +16,8 @@ import {
   type Use,
 } from './lint-graph.ts';
 import type { Step } from './node.ts';
-import { slotExpr } from './plan-types.ts';
 import { mayHoldSecrets } from './secret-refs.ts';
+import { slotExpr } from './slot-expr.ts';
 import { boundName } from './step.ts';
 import type { Type, TypeScope } from './type.ts';
 import { tryResolveType } from './type-resolve.ts';

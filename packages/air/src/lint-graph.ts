@@ -6,7 +6,9 @@ import { factKey, factsOf, type Place, placeAt, spelledPlace, textOf } from './f
 import type { PlanDef, Step } from './node.ts';
 import { BIND_MEMBERS, EXPR_MEMBERS, type PlanSource } from './node-plan.ts';
 import { type PlanLookups, slotType } from './node-plan-canonical.ts';
-import { type PlanContext, PlanTypes, type Position, slotExpr } from './plan-types.ts';
+import type { Position } from './plan-places.ts';
+import { type PlanContext, PlanTypes } from './plan-types.ts';
+import { slotExpr } from './slot-expr.ts';
 import { boundName, handleRefs } from './step.ts';
 import type { Type } from './type.ts';
 import { graphOf, isHandleOp } from './validate-plan-graph.ts';
@@ -104,7 +106,7 @@ export class LintPlan {
 
   /** Position of a step that is there. */
   indexOf(id: string): number {
-    return this.types.positionOf(id) as number;
+    return this.types.names.positionOf(id) as number;
   }
 
   steps<Op extends Step['op']>(op: Op): readonly (readonly [number, Extract<Step, { op: Op }>])[] {
@@ -143,7 +145,7 @@ export class LintPlan {
       for (const step of this.descendants[wait] as Bits) {
         const place = this.placeOf(varRef(variable), { at: 'step', step });
         const error = place && placeAt(place, ['$error']);
-        const failed = error !== undefined && this.types.flow.at(step, factKey('some', error)) !== undefined;
+        const failed = error !== undefined && this.types.places.flow.at(step, factKey('some', error)) !== undefined;
         if (!failed) found.add(step);
       }
       this.fired.set(wait, found);
@@ -152,7 +154,7 @@ export class LintPlan {
   }
 
   placeOf(expr: Expr, position: Position): Place | undefined {
-    return spelledPlace(expr, (ref) => this.types.rootPlace(ref, position));
+    return spelledPlace(expr, (ref) => this.types.places.rootPlace(ref, position));
   }
 
   /** Is some variant known to be `TimedOut` where a step runs? */
@@ -163,7 +165,7 @@ export class LintPlan {
       const facts = factsOf(when, true, (expr) => this.placeOf(expr, position));
       return [...facts].flatMap(([key, value]) => (key.startsWith('tag ') && value === TIMED_OUT ? [key] : []));
     });
-    return this.timedOut.some((key) => this.types.flow.at(step, key) === TIMED_OUT);
+    return this.timedOut.some((key) => this.types.places.flow.at(step, key) === TIMED_OUT);
   }
 
   // Places in the document
@@ -202,7 +204,7 @@ export class LintPlan {
         return handleRefs(step.op === 'await_plan' ? step.for : step.handles).flatMap((expr) => {
           if (expr.form !== 'ref') return [];
           if (expr.root === 'var') return this.handleBinders(expr.name ?? '');
-          const index = expr.root === 'step' ? this.types.positionOf(expr.name ?? '') : undefined;
+          const index = expr.root === 'step' ? this.types.names.positionOf(expr.name ?? '') : undefined;
           return index !== undefined && isHandleOp(this.step(index).op) ? [index] : [];
         });
       default:

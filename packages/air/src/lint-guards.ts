@@ -248,7 +248,7 @@ class GuardReader {
   }
 
   private fact(kind: 'tag' | 'payload' | 'some', place: Place | undefined): string | undefined {
-    return place && this.plan.types.flow.at(this.step, factKey(kind, place));
+    return place && this.plan.types.places.flow.at(this.step, factKey(kind, place));
   }
 
   private statuses(place: Place | undefined): readonly string[] {

@@ -5,7 +5,7 @@ import { type Lint, type LintWorld, withEdit } from './lint.ts';
 import { conjuncts, equation, eventPath, type LintPlan, partsOf, spelledRef } from './lint-graph.ts';
 import type { Step, Trigger } from './node.ts';
 import { CORRELATION_ID } from './node-plan.ts';
-import { slotExpr } from './plan-types.ts';
+import { slotExpr } from './slot-expr.ts';
 import { tryResolveType } from './type-resolve.ts';
 import { findCycle } from './validate-plan-graph.ts';
 import { typesAt } from './validate-triggers.ts';
