@@ -1,12 +1,10 @@
-import { type Catalog, recordedParamsSchema, typeDigest } from '@worldline/air';
-import { type CborValue, encode, hashText } from '@worldline/canon';
+import type { Catalog } from '@worldline/air';
+import { type CborValue, hashText } from '@worldline/canon';
 import type { Applied, CapVerdict, Emission } from '@worldline/kernel';
 import type {
-  AdapterCtx,
   AdapterEnv,
   Blobs,
   Clock,
-  DeliveryClass,
   EffectAdapter,
   EffectOutcome,
   Failpoints,
@@ -14,14 +12,20 @@ import type {
   Logger,
   Store,
 } from '@worldline/ports';
-import type { EffectsConfig, RetryPolicy } from './config.ts';
+import type { EffectsConfig } from './config.ts';
 import { EmissionRequest } from './effect-request.ts';
+import { EffectSecrets } from './effect-secrets.ts';
 import type { HostFailure } from './failure.ts';
+import { Flight } from './flight.ts';
+import { FlightContext } from './flight-context.ts';
+import { Lanes } from './lanes.ts';
 import type { FinishedReceipt } from './loop-input.ts';
-import { checkedOutcome, errorOutcome, receiptOf, thrownOutcome } from './outcome.ts';
+import { checkedOutcome, errorOutcome, type OutcomeRules, receiptOf, thrownOutcome } from './outcome.ts';
 import { type AdapterRegistry, DISPATCHER_ID } from './registry.ts';
-import { injectSecrets, mayHoldSecrets, type Redactor, type SecretResolver } from './secrets.ts';
+import { mayRetry, retryPauseMs } from './retry.ts';
+import type { Redactor, SecretResolver } from './secrets.ts';
 import type { UnsignedReceipt } from './signer.ts';
+import { TimeLimits } from './time-limits.ts';
 
 /**
  * Performs durable external intents and hands their receipts to the loop (`host.md` §3, §4).
@@ -79,91 +83,16 @@ export interface DispatcherOptions {
   readonly failpoints?: Failpoints | undefined;
 }
 
-/** How long an adapter may ignore its signal before its result is given up. */
-const ABORT_GRACE_NS = 5_000_000_000n;
 const MARK_RETRY_MS = 250;
 
-type FlightState = 'queued' | 'running' | 'deferred' | 'finished';
-
-class Flight implements FinishedReceipt {
-  readonly emission: Emission;
-  readonly adapter: EffectAdapter | undefined;
-  readonly claim: DispatchClaim;
-  token: Uint8Array;
-  state: FlightState = 'queued';
-  deliveryClass: DeliveryClass = 'read';
-  request: EmissionRequest;
-  context: FlightContext | undefined;
-  deadlineNs = 0n;
-  retries = 0;
-  /** While it waits for its next attempt: when that comes, by the wall clock, and what ended the one before. */
-  pause: { readonly untilNs: bigint; readonly code: string } | undefined;
-  isExpired = false;
-  /** Made when somebody looks at the signal, or when it fires. */
-  controller: AbortController | undefined;
-  receipt!: UnsignedReceipt;
-  readonly #dispatcher: Dispatcher;
-  #settled: ((applied: Applied | HostFailure) => void)[] = [];
-
-  constructor(
-    dispatcher: Dispatcher,
-    emission: Emission,
-    adapter: EffectAdapter | undefined,
-    claim: DispatchClaim,
-    request: EmissionRequest,
-  ) {
-    this.#dispatcher = dispatcher;
-    this.emission = emission;
-    this.adapter = adapter;
-    this.claim = claim;
-    this.token = claim.token;
-    this.request = request;
-  }
-
-  get signal(): AbortSignal {
-    this.controller ??= new AbortController();
-    return this.controller.signal;
-  }
-
-  abort(reason: string): void {
-    this.controller ??= new AbortController();
-    this.controller.abort(new DOMException(reason, reason === 'timeout' ? 'TimeoutError' : 'AbortError'));
-  }
-
-  onSettled(fn: (applied: Applied | HostFailure) => void): void {
-    this.#settled.push(fn);
-  }
-
-  onDurable(applied: Applied): void {
-    this.#dispatcher.receiptDurable(this, applied);
-    for (const fn of this.#settled) fn(applied);
-  }
-
-  onDropped(failure: HostFailure): void {
-    for (const fn of this.#settled) fn(failure);
-  }
-}
-
-interface Lane {
-  readonly adapter: EffectAdapter;
-  readonly maxInFlight: number;
-  inFlight: number;
-  waiting: Flight[];
-  /** Index of the next one in `waiting`. */
-  next: number;
-}
-
 export class Dispatcher {
-  readonly options: DispatcherOptions;
+  readonly #options: DispatcherOptions;
   readonly #held = new Map<number, Flight>();
   readonly #deferredByIntent = new Map<string, Flight>();
-  readonly #lanes = new Map<EffectAdapter, Lane>();
-  readonly #running = new Set<Flight>();
-  readonly #kindsWithSecrets = new WeakMap<Catalog, Map<string, boolean>>();
-  #inFlight = 0;
+  readonly #lanes: Lanes<Flight>;
+  readonly #limits: TimeLimits<Flight>;
+  readonly #secrets: EffectSecrets;
   #unfinished = 0;
-  #sweepAtNs: bigint | undefined;
-  #cancelSweep: (() => void) | undefined;
   #isDraining = false;
   #isStopped = false;
   /** Ends the timers of pauses. */
@@ -171,30 +100,25 @@ export class Dispatcher {
   #idleWaiters: (() => void)[] = [];
 
   constructor(options: DispatcherOptions) {
-    this.options = options;
-    for (const adapter of options.registry.adapters) {
-      this.#lanes.set(adapter, {
-        adapter,
-        maxInFlight: adapter.maxConcurrency ?? 16,
-        inFlight: 0,
-        waiting: [],
-        next: 0,
-      });
-    }
+    this.#options = options;
+    const { registry, effects, clock } = options;
+    this.#lanes = new Lanes(registry.adapters, effects.maxInFlight, (flight) => this.#begin(flight));
+    this.#limits = new TimeLimits({ clock, running: this.#lanes.running, giveUp: (flight) => this.#giveUp(flight) });
+    this.#secrets = new EffectSecrets(options);
   }
 
   async startAdapters(): Promise<void> {
-    const { worldId, universeId, clock, log, blobs, http, registry } = this.options;
+    const { worldId, universeId, clock, log, blobs, http, registry } = this.#options;
     const env: AdapterEnv = { worldId, universeId, clock, log, blobs, http };
     for (const adapter of registry.adapters) await adapter.start?.(env);
   }
 
   async stopAdapters(): Promise<void> {
-    for (const adapter of this.options.registry.adapters) {
+    for (const adapter of this.#options.registry.adapters) {
       try {
         await adapter.stop?.();
       } catch (error) {
-        this.options.log.warn('an adapter did not stop cleanly', { adapter: adapter.id, error: String(error) });
+        this.#options.log.warn('an adapter did not stop cleanly', { adapter: adapter.id, error: String(error) });
       }
     }
   }
@@ -209,7 +133,7 @@ export class Dispatcher {
   }
 
   get inFlightCount(): number {
-    return this.#inFlight;
+    return this.#lanes.running.size;
   }
 
   stateOf(emissionSeq: number):
@@ -234,10 +158,16 @@ export class Dispatcher {
       known.token = claim.token;
       return;
     }
-    const { worldId, registry, liveCatalog, effects } = this.options;
+    const { worldId, registry, liveCatalog, effects } = this.#options;
     const adapter = registry.find(emission.kind);
     const parts = { worldId, emission, catalog: liveCatalog(), attempt: claim.attempt, recovered: claim.attempt > 1 };
-    const flight = new Flight(this, emission, adapter, claim, new EmissionRequest(parts));
+    const flight = new Flight({
+      emission,
+      adapter,
+      token: claim.token,
+      request: new EmissionRequest(parts),
+      onReceipt: this.#receiptDurable,
+    });
     this.#held.set(emission.emissionSeq, flight);
     this.#unfinished++;
     if (adapter === undefined) {
@@ -267,54 +197,14 @@ export class Dispatcher {
       );
       return;
     }
-    const lane = this.#lanes.get(adapter)!;
-    lane.waiting.push(flight);
-    this.#fill(lane);
-  }
-
-  // Concurrency
-
-  #fill(lane: Lane): void {
-    while (
-      lane.next < lane.waiting.length &&
-      lane.inFlight < lane.maxInFlight &&
-      this.#inFlight < this.options.effects.maxInFlight
-    ) {
-      const flight = lane.waiting[lane.next++]!;
-      // Settled by somebody else while it waited.
-      if (flight.state !== 'queued') continue;
-      lane.inFlight++;
-      this.#inFlight++;
-      this.#begin(flight);
-    }
-    if (lane.next > 0 && lane.next === lane.waiting.length) {
-      lane.waiting = [];
-      lane.next = 0;
-    } else if (lane.next > 1024) {
-      lane.waiting = lane.waiting.slice(lane.next);
-      lane.next = 0;
-    }
-  }
-
-  #leaveLane(flight: Flight): void {
-    if (!this.#running.delete(flight)) return;
-    const own = this.#lanes.get(flight.adapter!)!;
-    own.inFlight--;
-    this.#inFlight--;
-    this.#fill(own);
-    // The overall limit may have held back another adapter's effects.
-    for (const lane of this.#lanes.values()) {
-      if (this.#inFlight >= this.options.effects.maxInFlight) break;
-      if (lane !== own && lane.next < lane.waiting.length) this.#fill(lane);
-    }
+    this.#lanes.enter(flight);
   }
 
   #begin(flight: Flight): void {
-    const { clock, effects } = this.options;
+    const { clock, effects } = this.#options;
     flight.state = 'running';
     flight.deadlineNs = clock.monoNs() + BigInt(flight.adapter!.timeoutMs ?? effects.timeoutMs) * 1_000_000n;
-    this.#running.add(flight);
-    this.#sweepBy(flight.deadlineNs);
+    this.#limits.watch(flight.deadlineNs);
     if (flight.deliveryClass === 'at_most_once') this.#mark(flight);
     else this.#attempt(flight);
   }
@@ -322,17 +212,17 @@ export class Dispatcher {
   // The started mark (§3.3)
 
   #mark(flight: Flight): void {
-    const { store, worldId, log } = this.options;
+    const { store, worldId, log } = this.#options;
     store.outbox.start(worldId, flight.emission.emissionSeq, flight.token).then(
       (answer) => {
         if (flight.state !== 'running' || this.#isStopped) return;
         if (answer.answer === 'ok') {
-          this.options.failpoints?.reach('dispatch.marked', flight.emission.kind);
+          this.#options.failpoints?.reach('dispatch.marked', flight.emission.kind);
           this.#attempt(flight);
         } else if (answer.answer === 'lost') {
           // Another claim owns the row now; its owner performs it.
           this.#release(flight);
-          this.options.onUnclaimed();
+          this.#options.onUnclaimed();
         } else {
           log.warn('an effect waits: its started mark could not be stored', {
             kind: flight.emission.kind,
@@ -351,17 +241,17 @@ export class Dispatcher {
 
   #attempt(flight: Flight): void {
     const { emission } = flight;
-    this.options.onHostEvent?.({
+    this.#options.onHostEvent?.({
       event: 'dispatch',
       emissionSeq: emission.emissionSeq,
       kind: emission.kind,
       attempt: flight.request.attempt,
     });
-    if (!this.#needsSecrets(emission)) {
+    if (!this.#secrets.mayHold(emission)) {
       this.#execute(flight, flight.request);
       return;
     }
-    this.#inject(flight).then(
+    this.#secrets.inject(emission, flight.request.params).then(
       (injected) => {
         if (flight.state !== 'running') return;
         if (injected.ok)
@@ -372,38 +262,9 @@ export class Dispatcher {
     );
   }
 
-  #needsSecrets(emission: Emission): boolean {
-    const catalog = this.options.pinnedCatalog(emission);
-    let kinds = this.#kindsWithSecrets.get(catalog);
-    if (kinds === undefined) {
-      kinds = new Map();
-      this.#kindsWithSecrets.set(catalog, kinds);
-    }
-    let needs = kinds.get(emission.kind);
-    if (needs === undefined) {
-      const effect = catalog.effects.get(emission.kind);
-      needs =
-        effect !== undefined && mayHoldSecrets({ kind: 'ref', name: recordedParamsSchema(effect.def) }, catalog.scope);
-      kinds.set(emission.kind, needs);
-    }
-    return needs;
-  }
-
-  #inject(flight: Flight) {
-    const { secrets, pinnedCatalog, liveCatalog } = this.options;
-    const { emission } = flight;
-    const catalog = pinnedCatalog(emission);
-    const plan = emission.origin.origin_kind === 'plan' ? emission.origin.name : undefined;
-    const type = { kind: 'ref', name: recordedParamsSchema(catalog.effects.get(emission.kind)!.def) } as const;
-    const declared = liveCatalog().secrets;
-    return injectSecrets(flight.request.params, type, catalog.scope, (ref) =>
-      secrets.resolve(declared, ref, { grant: emission.capName, plan }),
-    );
-  }
-
   #execute(flight: Flight, request: EmissionRequest): void {
     const adapter = flight.adapter!;
-    flight.context ??= new FlightContext(this, flight);
+    flight.context ??= this.#contextOf(flight);
     if (adapter.execute === undefined) {
       this.#settle(
         flight,
@@ -412,7 +273,7 @@ export class Dispatcher {
       );
       return;
     }
-    this.options.failpoints?.reach('dispatch.calling', flight.emission.kind);
+    this.#options.failpoints?.reach('dispatch.calling', flight.emission.kind);
     let answer: Promise<EffectOutcome>;
     try {
       answer = Promise.resolve(adapter.execute(request, flight.context));
@@ -426,10 +287,24 @@ export class Dispatcher {
     );
   }
 
+  #contextOf(flight: Flight): FlightContext {
+    const { clock, log, http, pinnedCatalog, recheckCap } = this.#options;
+    const { blobs } = this.#echoRules(flight.emission.kind);
+    return new FlightContext(flight, {
+      clock,
+      log,
+      http,
+      blobs,
+      pinnedCatalog,
+      recheckCap,
+      complete: (intentHash, outcome) => this.#completeByIntent(flight.adapter!, intentHash, outcome),
+    });
+  }
+
   #answered(flight: Flight, outcome: EffectOutcome, isThrown: boolean): void {
     // Given up, settled by somebody else, or the world has stopped: a late result is dropped.
     if (flight.state !== 'running' || this.#isStopped) return;
-    this.options.failpoints?.reach('dispatch.called', flight.emission.kind);
+    this.#options.failpoints?.reach('dispatch.called', flight.emission.kind);
     if (flight.isExpired) {
       if (outcome.status === 'error') {
         const payload = isThrown ? undefined : outcome.payload;
@@ -441,13 +316,21 @@ export class Dispatcher {
     this.#settle(flight, outcome, flight.adapter!.id);
   }
 
+  #giveUp(flight: Flight): void {
+    this.#options.log.warn('an adapter ignored its time limit; its result is given up', {
+      adapter: flight.adapter!.id,
+      kind: flight.emission.kind,
+      emission: flight.emission.emissionSeq,
+    });
+    this.#settle(flight, timeoutOutcome(undefined), flight.adapter!.id);
+  }
+
   /** §3.2: all attempts share the time limit. @returns whether another attempt will come. */
   #retryLater(flight: Flight, outcome: Extract<EffectOutcome, { status: 'error' | 'timeout' }>): boolean {
-    const { effects, clock, log, onHostEvent, random } = this.options;
+    const { effects, clock, log, onHostEvent, random } = this.#options;
     const { error } = outcome;
     const policy = effects.retryOf[flight.adapter!.id] ?? effects.retry;
-    if (error.retryable !== true || flight.retries >= policy.max) return false;
-    if (flight.deliveryClass === 'at_most_once' && error.notSent !== true) return false;
+    if (!mayRetry(error, flight.deliveryClass, flight.retries, policy)) return false;
     if (this.#isDraining && this.#leaveToNextStart(flight)) return true;
     const pauseMs = retryPauseMs(policy, flight.retries, error.retryAfterMs, random);
     const leftMs = Number(flight.deadlineNs - clock.monoNs()) / 1e6;
@@ -475,43 +358,12 @@ export class Dispatcher {
   }
 
   #after(ms: number, fn: () => void): void {
-    const { clock } = this.options;
+    const { clock } = this.#options;
     const cancel = clock.setTimer(clock.monoNs() + BigInt(Math.ceil(ms * 1e6)), () => {
       this.#cancelAfter.delete(cancel);
       fn();
     });
     this.#cancelAfter.add(cancel);
-  }
-
-  // Time limits: one timer for all effects in flight
-
-  #sweepBy(atNs: bigint): void {
-    if (this.#sweepAtNs !== undefined && this.#sweepAtNs <= atNs) return;
-    this.#cancelSweep?.();
-    this.#sweepAtNs = atNs;
-    this.#cancelSweep = this.options.clock.setTimer(atNs, () => this.#sweep());
-  }
-
-  #sweep(): void {
-    this.#sweepAtNs = undefined;
-    const now = this.options.clock.monoNs();
-    let nextNs: bigint | undefined;
-    for (const flight of [...this.#running]) {
-      if (!flight.isExpired && flight.deadlineNs <= now) {
-        flight.isExpired = true;
-        flight.abort('timeout');
-      }
-      const endNs = flight.isExpired ? flight.deadlineNs + ABORT_GRACE_NS : flight.deadlineNs;
-      if (flight.isExpired && endNs <= now) {
-        this.options.log.warn('an adapter ignored its time limit; its result is given up', {
-          adapter: flight.adapter!.id,
-          kind: flight.emission.kind,
-          emission: flight.emission.emissionSeq,
-        });
-        this.#settle(flight, timeoutOutcome(undefined), flight.adapter!.id);
-      } else if (nextNs === undefined || endNs < nextNs) nextNs = endNs;
-    }
-    if (nextNs !== undefined && !this.#isStopped) this.#sweepBy(nextNs);
   }
 
   // Deferred effects
@@ -522,7 +374,7 @@ export class Dispatcher {
     this.#deferredByIntent.set(flight.request.intentHash, flight);
     this.#wakeIdle();
     if (adapter.register === undefined) return;
-    flight.context ??= new FlightContext(this, flight);
+    flight.context ??= this.#contextOf(flight);
     const refusal = (outcome: EffectOutcome) => this.#finishDeferred(flight, outcome, adapter.id);
     try {
       Promise.resolve(adapter.register(flight.request, flight.context)).then(
@@ -557,7 +409,7 @@ export class Dispatcher {
   }
 
   /** `AdapterCtx.complete`: only the adapter that registered an intent may end it. */
-  async completeByIntent(adapter: EffectAdapter, intentHash: string, outcome: EffectOutcome): Promise<void> {
+  async #completeByIntent(adapter: EffectAdapter, intentHash: string, outcome: EffectOutcome): Promise<void> {
     const flight = this.#deferredByIntent.get(intentHash);
     if (flight === undefined || flight.adapter !== adapter) return;
     await this.complete(flight.emission.emissionSeq, checkedOutcome(outcome));
@@ -568,33 +420,38 @@ export class Dispatcher {
   #settle(flight: Flight, outcome: EffectOutcome, adapterId: string): void {
     if (flight.state === 'finished') return;
     flight.state = 'finished';
-    const { blobs, openBlobs, redactor, pinnedCatalog, maxReceiptBytes, allowEcho } = this.options;
-    const mayEcho = allowEcho.includes(flight.emission.kind);
+    const { redactor, pinnedCatalog, maxReceiptBytes } = this.#options;
     const rules = {
       catalog: pinnedCatalog(flight.emission),
       maxReceiptBytes: maxReceiptBytes(),
       redactor,
-      blobs: mayEcho ? openBlobs : blobs,
-      mayEcho,
+      ...this.#echoRules(flight.emission.kind),
     };
     const receipt = receiptOf(flight.emission, adapterId, outcome, rules);
     if (receipt instanceof Promise) receipt.then((ready) => this.#hand(flight, ready));
     else this.#hand(flight, receipt);
-    this.#leaveLane(flight);
+    this.#lanes.leave(flight);
+  }
+
+  /** Whether results of the kind may hold secrets, and the blobs that take them (`secrets.allow_echo`). */
+  #echoRules(kind: string): Pick<OutcomeRules, 'mayEcho' | 'blobs'> {
+    const { allowEcho, blobs, openBlobs } = this.#options;
+    const mayEcho = allowEcho.includes(kind);
+    return { mayEcho, blobs: mayEcho ? openBlobs : blobs };
   }
 
   #hand(flight: Flight, receipt: UnsignedReceipt): void {
     if (this.#isStopped) return;
     flight.receipt = receipt;
-    this.options.deliver(flight);
+    this.#options.deliver(flight);
   }
 
   /** The loop made a finished receipt durable. */
-  receiptDurable(flight: Flight, applied: Applied): void {
+  readonly #receiptDurable = (flight: Flight, applied: Applied): void => {
     this.#release(flight);
     // Refused: its row is claimable again (commit step 6), and somebody has to look.
-    if (applied.outcome.kind === 'rejected') this.options.onUnclaimed();
-  }
+    if (applied.outcome.kind === 'rejected') this.#options.onUnclaimed();
+  };
 
   /** An emission was settled, by whatever receipt. */
   settledElsewhere(emissionSeq: number): void {
@@ -604,7 +461,7 @@ export class Dispatcher {
     flight.state = 'finished';
     if (wasDeferred) this.#unfinished++;
     flight.abort('settled');
-    this.#leaveLane(flight);
+    this.#lanes.leave(flight);
     this.#release(flight);
   }
 
@@ -613,12 +470,12 @@ export class Dispatcher {
     flight.state = 'finished';
     this.#held.delete(flight.emission.emissionSeq);
     this.#unfinished--;
-    this.#leaveLane(flight);
+    this.#lanes.leave(flight);
     if (flight.deliveryClass === 'deferred') {
       const intentHash = hashText(flight.emission.intentHash);
       if (this.#deferredByIntent.get(intentHash) === flight) this.#deferredByIntent.delete(intentHash);
       flight.adapter?.cancel?.(intentHash, 'settled').catch((error: unknown) => {
-        this.options.log.warn('an adapter failed to let go of an effect', {
+        this.#options.log.warn('an adapter failed to let go of an effect', {
           adapter: flight.adapter?.id,
           error: String(error),
         });
@@ -643,7 +500,7 @@ export class Dispatcher {
    */
   drain(): void {
     this.#isDraining = true;
-    for (const flight of [...this.#running]) if (flight.pause !== undefined) this.#leaveToNextStart(flight);
+    for (const flight of [...this.#lanes.running]) if (flight.pause !== undefined) this.#leaveToNextStart(flight);
   }
 
   /** @returns false for what the next start could not take up: its mark would say that it may have been sent. */
@@ -657,55 +514,11 @@ export class Dispatcher {
   stop(reason: string): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    this.#cancelSweep?.();
+    this.#limits.stop();
     for (const cancel of this.#cancelAfter) cancel();
     this.#cancelAfter.clear();
     for (const flight of this.#held.values()) if (flight.state === 'running') flight.abort(reason);
     for (const wake of this.#idleWaiters.splice(0)) wake();
-  }
-}
-
-/** What one effect's adapter gets; the signal is made only when it is looked at. */
-class FlightContext implements AdapterCtx {
-  readonly #dispatcher: Dispatcher;
-  readonly #flight: Flight;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly blobs: Blobs;
-  readonly http: GuardedHttp;
-
-  constructor(dispatcher: Dispatcher, flight: Flight) {
-    const { clock, log, blobs, openBlobs, http, allowEcho } = dispatcher.options;
-    this.#dispatcher = dispatcher;
-    this.#flight = flight;
-    this.clock = clock;
-    this.log = log;
-    this.blobs = allowEcho.includes(flight.emission.kind) ? openBlobs : blobs;
-    this.http = http;
-  }
-
-  get signal(): AbortSignal {
-    return this.#flight.signal;
-  }
-
-  recheckCap(params: CborValue): CapVerdict {
-    let paramsCbor: Uint8Array;
-    try {
-      paramsCbor = encode(params);
-    } catch {
-      return { ok: false, code: 'effect.params_invalid', message: 'the changed params cannot be encoded' };
-    }
-    return this.#dispatcher.options.recheckCap(this.#flight.emission, paramsCbor);
-  }
-
-  typeHash(schema: string): string | undefined {
-    const catalog = this.#dispatcher.options.pinnedCatalog(this.#flight.emission);
-    const digest = catalog.schemas.has(schema) ? typeDigest({ kind: 'ref', name: schema }, catalog.scope) : undefined;
-    return digest && hashText(digest);
-  }
-
-  complete(intentHash: string, outcome: EffectOutcome): Promise<void> {
-    return this.#dispatcher.completeByIntent(this.#flight.adapter!, intentHash, outcome);
   }
 }
 
@@ -715,19 +528,4 @@ function timeoutOutcome(payload: CborValue | undefined): EffectOutcome {
     error: { code: 'adapter.timeout', message: 'the time limit is over', retryable: true },
     payload,
   };
-}
-
-/**
- * Pause before retry number `retries + 1`, ms: full jitter over the exponential step, or what the provider asked for.
- *
- * @param random - in [0, 1).
- */
-export function retryPauseMs(
-  policy: RetryPolicy,
-  retries: number,
-  retryAfterMs: number | undefined,
-  random: () => number,
-): number {
-  if (retryAfterMs !== undefined && retryAfterMs >= 0) return retryAfterMs;
-  return random() * Math.min(policy.capMs, policy.baseMs * policy.factor ** retries);
 }

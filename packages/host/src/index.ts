@@ -31,7 +31,7 @@ export {
   type WebhookConfig,
 } from './config.ts';
 export { type CreatedWorld, type CreateWorldOptions, createWorld } from './create.ts';
-export { type HostEvent, retryPauseMs } from './dispatcher.ts';
+export type { HostEvent } from './dispatcher.ts';
 export { type EffectState, type EffectView, effectView, effectViews, type Progress } from './effects.ts';
 export { enqueueMessage, type FabricSender, messageKey, prepareMessage } from './fabric-inbox.ts';
 export { localSender } from './fabric-peers.ts';
@@ -91,6 +91,7 @@ export {
   type WorldView,
 } from './requests.ts';
 export { objectSource, readFailure, restoreKernel } from './restore.ts';
+export { retryPauseMs } from './retry.ts';
 export { Redactor, SecretResolver, type SecretSources } from './secrets.ts';
 export { type Exported, type ExportOptions, exportJournal, type SegmentBatch, SegmentFile } from './segment-file.ts';
 export { type SettledEffect, settledEffects } from './settled-effect.ts';

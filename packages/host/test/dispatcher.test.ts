@@ -1,8 +1,7 @@
 import { hashOf, hashText, toHex, unwrap } from '@worldline/canon';
 import type { EffectAdapter, EffectOutcome, EffectRequest } from '@worldline/ports';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type HostEvent, retryPauseMs } from '../src/dispatcher.ts';
+import type { HostEvent } from '../src/dispatcher.ts';
 import { collectBatches } from '../src/journal-read.ts';
 import { AdapterRegistry } from '../src/registry.ts';
 import type { World } from '../src/world.ts';
@@ -317,18 +316,6 @@ describe('retries (`host.md` §3.2)', () => {
       expect(adapter.calls.length).toBe(2);
       expect(await receiptOf(bench)).toMatchObject({ status: 'ok' });
     });
-  });
-
-  test('a pause is full jitter over a doubling, capped step; a Retry-After is taken as it is', () => {
-    const policy = { max: 9, baseMs: 250, factor: 2, capMs: 5_000 };
-    fc.assert(
-      fc.property(fc.nat(12), fc.double({ min: 0, max: 0.999, noNaN: true }), (retries, r) => {
-        const pause = retryPauseMs(policy, retries, undefined, () => r);
-        expect(pause).toBeGreaterThanOrEqual(0);
-        expect(pause).toBeLessThan(Math.min(5_000, 250 * 2 ** retries) + 1e-9);
-      }),
-    );
-    expect(retryPauseMs(policy, 3, 1234, () => 0)).toBe(1234);
   });
 });
 
