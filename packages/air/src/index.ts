@@ -83,7 +83,8 @@ export {
   printJson,
 } from './json.ts';
 export { literalFromJson, literalToJson, literalToTree } from './literal.ts';
-export { keep, readKeptLiteral, readLiteral } from './literal-read.ts';
+export { keep } from './literal-keep.ts';
+export { readKeptLiteral, readLiteral } from './literal-read.ts';
 export { toSugar } from './literal-sugar.ts';
 export { type Loaded, loadAuthored, type StoredObjectLike } from './load-authored.ts';
 export { isAirFile, isAirFolder, type SourceFile } from './load-files.ts';

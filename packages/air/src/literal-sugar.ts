@@ -1,7 +1,8 @@
 import { toBase64 } from '@worldline/canon';
 import { emptyObject, isJsonArray, isJsonObject, type Json } from './json.ts';
 import { literalToJson } from './literal.ts';
-import { looksTagged, readLiteral } from './literal-read.ts';
+import { readLiteral } from './literal-read.ts';
+import { looksTagged } from './literal-shape.ts';
 import type { Type, TypeScope } from './type.ts';
 import { tryResolveType } from './type-resolve.ts';
 import type { Value } from './value.ts';

@@ -1,7 +1,7 @@
 import { compareUtf8, type Path } from '@worldline/canon';
 import type { Expr, Slot } from './expr.ts';
 import type { Json, JsonObject } from './json.ts';
-import { keep } from './literal-read.ts';
+import { keep } from './literal-keep.ts';
 import type { EffectDef, PlanDef, Step } from './node.ts';
 import { members, nonEmpty, object } from './node-json.ts';
 import { BIND_MEMBERS, EXPR_MEMBERS, type PlanSource, type StepSource } from './node-plan.ts';

@@ -3,7 +3,7 @@ import { knownHint } from './check-path.ts';
 import { suggestHint } from './diagnostic.ts';
 import { parseExpr } from './expr-parse.ts';
 import { type Json, type JsonObject, shorten } from './json.ts';
-import { keep } from './literal-read.ts';
+import { keep } from './literal-keep.ts';
 import type { Trigger } from './node.ts';
 import { members } from './node-json.ts';
 import type { TriggerSource } from './node-manifest.ts';
