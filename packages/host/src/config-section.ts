@@ -147,15 +147,10 @@ export class Section {
   }
 
   textMap(key: string): Readonly<Record<string, string>> {
-    this.#holds(key, 'map');
-    return this.#read<Readonly<Record<string, string>>>(key, 'an object of texts', {}, (v) =>
-      v !== null &&
-      typeof v === 'object' &&
-      !Array.isArray(v) &&
-      Object.values(v).every((item) => typeof item === 'string')
-        ? (v as Record<string, string>)
-        : undefined,
-    );
+    const entries = Object.entries(this.#entries(key));
+    for (const [name, text] of entries)
+      if (typeof text !== 'string') this.#reader.add('config.invalid', [...this.#path, key, name], 'expected text');
+    return Object.fromEntries(entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
   }
 
   list<T>(key: string, shape: Shape, read: (item: Section) => T | undefined): readonly T[] {
@@ -169,18 +164,26 @@ export class Section {
     return new Section(this.#reader, this.#value[key] ?? {}, [...this.#path, key], shape);
   }
 
+  /** The same where no object is another thing than an empty one. Null is none. */
+  optionalChild(key: string): Section | undefined {
+    return this.#value[key] === null || !this.has(key) ? undefined : this.child(key);
+  }
+
   /** An object of objects, by keys of the author's. */
   map<T>(key: string, shape: Shape, read: (item: Section) => T): Readonly<Record<string, T>> {
-    this.#holds(key, 'map');
-    const given = this.#value[key] ?? {};
-    const path = [...this.#path, key];
-    const items = this.#reader.object(given, path, Object.keys(given));
     return Object.fromEntries(
-      Object.entries(items).map(([name, item]) => [
+      Object.entries(this.#entries(key)).map(([name, item]) => [
         name,
-        read(new Section(this.#reader, item, [...path, name], shape)),
+        read(new Section(this.#reader, item, [...this.#path, key, name], shape)),
       ]),
     );
+  }
+
+  /** An object whose keys are the author's. */
+  #entries(key: string): JsonObject {
+    this.#holds(key, 'map');
+    const given = this.#value[key] ?? {};
+    return this.#reader.object(given, [...this.#path, key], Object.keys(given));
   }
 
   refuse(key: string, message: string): void {

@@ -35,9 +35,10 @@ export function readServer(s: Section, env: Readonly<Record<string, string | und
   const enabled = s.flag('enabled', bind !== undefined || d.enabled) && !isDisabled;
   const [host, port] = bind === undefined ? [d.host, d.port] : addressOf(bind);
   if (!(port <= 65_535)) s.refuse('bind', 'expected address and port, such as 127.0.0.1:7777');
-  const tls = s.has('tls') ? s.child('tls') : undefined;
+  const tls = s.optionalChild('tls');
   tls?.needed();
-  if (enabled && tls === undefined && !isLoopback(host) && !s.flag('insecure_bind', false))
+  const isPlainAllowed = s.flag('insecure_bind', false);
+  if (enabled && tls === undefined && !isLoopback(host) && !isPlainAllowed)
     s.refuse('bind', `"${host}" is reached from other machines: give "tls", or set "insecure_bind" to true`);
   return {
     enabled,

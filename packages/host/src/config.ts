@@ -252,8 +252,9 @@ function readApprovals(
   d: HostConfig['approvals'],
   bindings: HostConfig['secrets']['bindings'],
 ): HostConfig['approvals'] {
+  const webhook = s.optionalChild('webhook');
   return {
-    webhook: s.has('webhook') ? readWebhook(s.child('webhook'), bindings) : undefined,
+    webhook: webhook === undefined ? undefined : readWebhook(webhook, bindings),
     maxPending: s.count('max_pending', d.maxPending),
     rules: s.list('rules', APPROVAL_RULE_SHAPE, (rule) => {
       return { subjectPrefix: rule.optionalText('subject_prefix') ?? '', roles: rule.texts('roles') };

@@ -152,9 +152,23 @@ describe('worldline.host.json (`host.md` §13)', () => {
     [{ world: { limits: { max_event_bytes: 'x' } } }, 'world.limits.max_event_bytes'],
     [{ adapters: [{}] }, 'adapters.0.module'],
     [{ governance: { direct_apply: 'no' } }, 'governance.direct_apply'],
+    [{ secrets: { bindings: ['env:B'] } }, 'secrets.bindings'],
+    [{ secrets: { bindings: { a: 'env:A', b: 7 } } }, 'secrets.bindings.b'],
     [{ log: { level: 'loud' } }, 'log.level'],
+    [{ server: { bind: '127.0.0.1:0', insecure_bind: null } }, 'server.insecure_bind'],
   ])('%j: config.invalid at %s', (json, path) => {
     expect(problems(json)[0]).toEqual(['config.invalid', path]);
+  });
+
+  test('objects that are null are empty, at every depth', () => {
+    const nothing = {
+      approvals: { webhook: null },
+      effects: null,
+      fabric: { peers: null },
+      secrets: { bindings: null },
+      server: { tls: null },
+    };
+    expect(readHostConfig(nothing, {})).toEqual(readHostConfig({}, {}));
   });
 
   test('the environment wins over the file, and is checked too', () => {
