@@ -31,9 +31,10 @@ import { TimeLimits } from './time-limits.ts';
  * Performs durable external intents and hands their receipts to the loop (`host.md` §3, §4).
  *
  * D1  Only intents whose batch is durable come here; each is held until its receipt is durable.
- * D2  Every intent ends in exactly one outcome handed over, unless the process ends first.
+ * D2  Every intent ends in exactly one outcome handed over, unless the world stops or the process ends first.
  * D3  Before an `at_most_once` call the outbox row carries a started mark; a row that comes back with it is not run.
  * D4  Nothing an adapter does (throw, hang, answer twice, answer nonsense) reaches the loop as anything but a receipt.
+ * D5  Once stopped it calls no adapter for an effect and hands nothing over: the world may be another process's by then.
  */
 
 export interface DispatchClaim {
@@ -253,7 +254,7 @@ export class Dispatcher {
     }
     this.#secrets.inject(emission, flight.request.params).then(
       (injected) => {
-        if (flight.state !== 'running') return;
+        if (flight.state !== 'running' || this.#isStopped) return;
         if (injected.ok)
           this.#execute(flight, flight.request.with({ attempt: flight.request.attempt, injected: injected.value }));
         else this.#settle(flight, errorOutcome(injected.code, injected.message), DISPATCHER_ID);
@@ -418,7 +419,8 @@ export class Dispatcher {
   // Endings
 
   #settle(flight: Flight, outcome: EffectOutcome, adapterId: string): void {
-    if (flight.state === 'finished') return;
+    // Once stopped nobody takes a receipt, and a place given back would begin the next effect.
+    if (flight.state === 'finished' || this.#isStopped) return;
     flight.state = 'finished';
     const { redactor, pinnedCatalog, maxReceiptBytes } = this.#options;
     const rules = {

@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { lstat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { hashOf, hashText, toHex, unwrap } from '@worldline/canon';
 import type { EffectAdapter, EffectOutcome, EffectRequest } from '@worldline/ports';
 import { describe, expect, test } from 'vitest';
@@ -596,6 +600,33 @@ describe('secrets (§6)', () => {
     expect(adapter.calls).toEqual([]);
     expect(log.lines.some((line) => line.includes('a secret is not available'))).toBe(true);
   });
+
+  test.each([
+    ['comes', true],
+    ['turns out to be missing', false],
+  ])(
+    'a secret that %s after the world has stopped: nothing is sent, and no other effect begins (D5)',
+    async (_, isThere) => {
+      const bench = await Bench.create({
+        nodes: [...withSecret, { $kind: 'defsecret', name: 't/key@1', binding_id: 'file:key' }],
+      });
+      const secretsDir = mkdtempSync(join(tmpdir(), 'worldline-secrets-'));
+      if (isThere) writeFileSync(join(secretsDir, 'key'), 'hunter2-hunter2');
+      const adapter = fakeAdapter(async () => okOutcome(), { maxConcurrency: 1 });
+      const events: HostEvent[] = [];
+      const onHostEvent = (event: HostEvent) => events.push(event);
+      const world = await bench.open({ adapters: [adapter], secretsDir, onHostEvent });
+      await Promise.all([world.startPlan(start('a')), world.startPlan(start('b'))]);
+      // The file is being read, and the second effect waits for the place of the first.
+      await world.close({ hurry: AbortSignal.abort() });
+      // Whatever was asked of the disk before is answered by then.
+      for (let i = 0; i < 20; i++) await lstat(secretsDir);
+      await settle();
+      expect(adapter.calls).toEqual([]);
+      expect(events.map(({ event, attempt }) => [event, attempt])).toEqual([['dispatch', 1]]);
+      rmSync(secretsDir, { recursive: true });
+    },
+  );
 
   test('a payload or a blob that holds the secret: secret.leak, unless the kind may echo', async () => {
     const env = { TEST_KEY: 'hunter2-hunter2' };
