@@ -1,4 +1,6 @@
-import { knownHint, PathChecker } from './check-path.ts';
+import { type Arithmetic, arithmeticType } from './arithmetic-type.ts';
+import { FitChecker } from './check-fit.ts';
+import { knownHint } from './check-path.ts';
 import { comparison } from './comparable.ts';
 import { suggestHint } from './diagnostic.ts';
 import type { Expr, Operator } from './expr.ts';
@@ -9,7 +11,6 @@ import { shorten } from './json.ts';
 import {
   BOOL,
   HASH,
-  INTEGER,
   isInteger,
   isKeyType,
   isNumeric,
@@ -28,7 +29,7 @@ import type { Value } from './value.ts';
 
 type Op = Extract<Expr, { readonly form: 'op' }>;
 
-export abstract class OperatorChecker extends PathChecker {
+export abstract class OperatorChecker extends FitChecker {
   /** @param hint - Type of the value it is compared with; only a variant constructor needs it, to know its arms. */
   protected abstract infer(expr: Expr, hint?: StaticType): Typed;
 
@@ -448,14 +449,13 @@ export abstract class OperatorChecker extends PathChecker {
     return this.result(expr, BOOL, [a, b]);
   }
 
-  private arithmetic(expr: Op, op: 'add' | 'sub' | 'mul' | 'div' | 'mod'): Typed {
+  private arithmetic(expr: Op, op: Arithmetic): Typed {
     const a = this.operand(expr, 0, isNumeric, 'a number, time or duration');
     const b = this.operand(expr, 1, isNumeric, 'a number, time or duration');
     const [lefts, rights] = [this.alternatives(a.type), this.alternatives(b.type)];
     const open = [...lefts, ...rights].filter(isOpen);
     if (open.length > 0) return { type: open.every(({ kind }) => kind === 'never') ? NEVER : UNKNOWN };
-    const [left, right] = [numberClass(lefts), numberClass(rights)];
-    const type = left === 'mixed' || right === 'mixed' ? undefined : resultOf(op, left, right);
+    const type = arithmeticType(op, lefts, rights);
     if (type === undefined) {
       const found = `${this.table.text(a.type)} and ${this.table.text(b.type)}`;
       this.error('operand_type', `${op} does not go with ${found}`, {
@@ -492,43 +492,13 @@ const FOLD_HINTS: Readonly<Record<string, string>> = {
   value_too_large: 'Make the value smaller.',
 };
 
-const ARITHMETIC_HINTS: Readonly<Record<string, string>> = {
+const ARITHMETIC_HINTS: Readonly<Record<Arithmetic, string>> = {
   add: 'Numbers add to numbers, a duration to a time or a duration.',
   sub: 'Subtract numbers from numbers, a duration or a time from a time, a duration from a duration.',
   mul: 'Multiply numbers, or a duration by a number.',
   div: 'Divide numbers, or a duration by a number.',
   mod: 'Divide numbers, or a duration by a number.',
 };
-
-type NumberClass = 'integer' | 'time' | 'duration';
-
-/** None of the types is open. */
-function numberClass(types: readonly ResolvedType[]): NumberClass | 'mixed' {
-  const classes = new Set(
-    types.map(({ kind }): NumberClass => (kind === 'time' || kind === 'duration' ? kind : 'integer')),
-  );
-  const [only = 'integer'] = classes;
-  return classes.size > 1 ? 'mixed' : only;
-}
-
-const TIME: StaticType = { kind: 'time' };
-const DURATION: StaticType = { kind: 'duration' };
-
-/** The table of §9. */
-function resultOf(op: string, a: NumberClass, b: NumberClass): StaticType | undefined {
-  const isSum = op === 'add' || op === 'sub';
-  if (a === 'integer') {
-    if (b === 'integer') return INTEGER;
-    return b === 'duration' && op === 'mul' ? DURATION : undefined;
-  }
-  if (a === 'time') {
-    if (b === 'duration') return isSum ? TIME : undefined;
-    return b === 'time' && op === 'sub' ? DURATION : undefined;
-  }
-  if (b === 'integer') return isSum ? undefined : DURATION;
-  if (b === 'time') return op === 'add' ? TIME : undefined;
-  return isSum ? DURATION : undefined;
-}
 
 function orderClass(type: ResolvedType): string {
   return isNumeric(type) ? 'number' : type.kind;
