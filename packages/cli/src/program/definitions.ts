@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { examples, group, type Run } from './form.ts';
+import { examples, group, type Run, repeated } from './form.ts';
 
 /** Commands on definitions: those of the folder and those of the world, and how one becomes the other. */
 
@@ -67,7 +67,7 @@ export function defsCommands(root: Command, run: Run): void {
     .option(
       '--kind <kind>',
       'only this kind: schema, plan, effect, cap, policy, module, secret (repeatable)',
-      (kind: string, before: string[]) => [...before, kind],
+      repeated,
       [],
     )
     .option('--prefix <text>', 'only names that begin so')
@@ -78,12 +78,7 @@ export function defsCommands(root: Command, run: Run): void {
     .summary('show one definition')
     .description('Shows the canonical node of one definition.')
     .argument('<name>', 'name, demo/greet@1')
-    .option(
-      '--kind <kind>',
-      'when several kinds have a definition of this name',
-      (kind: string, before: string[]) => [...before, kind],
-      [],
-    )
+    .option('--kind <kind>', 'when several kinds have a definition of this name', repeated, [])
     .addHelpText('after', examples('defs get hello/greet@1', 'defs get sys/http.request@1 --kind effect'))
     .action(async (name: string, flags) =>
       run(async (ctx) => (await import('../command/defs.ts')).getDef(ctx, name, flags)),

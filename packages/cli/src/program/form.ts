@@ -27,3 +27,6 @@ export function count(what: string): (text: string) => number {
     return Number(text);
   };
 }
+
+/** Collects the values of an option that may be given more than once. */
+export const repeated = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];

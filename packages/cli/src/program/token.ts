@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
-import { examples, group, type Run } from './form.ts';
+import { examples, group, type Run, repeated } from './form.ts';
 
 /** Commands on tokens: who may ask a world over the network, and for what. */
 export function tokenCommands(root: Command, run: Run): void {
   const token = group(root, 'token', 'who may ask this world over the network');
-  const list = (value: string, before: readonly string[] | undefined) => [...(before ?? []), value];
   token
     .command('create <name>')
     .summary('make a token and show it once')
@@ -14,9 +13,9 @@ export function tokenCommands(root: Command, run: Run): void {
     .option(
       '--scope <scope>',
       'what it is for (repeatable): read, event, receipt, approval, blob.write, fabric, secret, workspace.write, gov.propose, gov.approve, gov.apply, or admin for everything',
-      list,
+      repeated,
     )
-    .option('--role <role>', 'role for approvals (repeatable)', list)
+    .option('--role <role>', 'role for approvals (repeatable)', repeated)
     .option('--expires <duration>', 'how long it is valid: 12h, 90d (default: until it is revoked)')
     .option('--peer <world>', 'world id of the peer it belongs to, as "worldline status" there shows it')
     .addHelpText(

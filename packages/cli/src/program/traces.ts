@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { count, examples, type Run } from './form.ts';
+import { count, examples, type Run, repeated } from './form.ts';
 
 /** Commands that tell from the journal how runs went: all together, and what followed from one event. */
 
@@ -19,13 +19,13 @@ export function traceSummaryCommand(root: Command, run: Run): void {
     .option(
       '--journal <file>',
       'read this instead: a file of "journal export", or the folder of a world (repeatable: one view over all of them)',
-      (file: string, before: string[]) => [...before, file],
+      repeated,
       [],
     )
     .option(
       '--label <name>',
       'a name for the journal, shown in the summary (repeatable, in the order of the journals)',
-      (label: string, before: string[]) => [...before, label],
+      repeated,
       [],
     )
     .option(
@@ -36,7 +36,7 @@ export function traceSummaryCommand(root: Command, run: Run): void {
     .option(
       '--out <file>',
       'also write it to this file: as JSON, as Markdown to *.md, as table to *.txt (repeatable)',
-      (file: string, before: string[]) => [...before, file],
+      repeated,
       [],
     )
     .addHelpText(
