@@ -106,7 +106,7 @@ export async function endedApprovals(
     if (!window.ok) return window;
     for (const { receipt, atNs } of window.value.receipts.reverse()) {
       if (found.length === max) break;
-      const end = endOf(receipt, atNs);
+      const end = approvalEnd(receipt, atNs);
       if (options.decidedOnly === true && end.decision === undefined) continue;
       // Most receipts follow their intent closely, and any other has no decision in it or tells of an error.
       let intent = window.value.intents.get(receipt.emission_seq);
@@ -116,23 +116,25 @@ export async function endedApprovals(
         intent = read.value;
       }
       if (intent?.kind !== APPROVAL_KIND) continue;
-      const { intent_hash: intentHash, params_cbor, origin, atNs: requestedNs } = intent;
-      const emissionSeq = receipt.emission_seq;
-      found.push({
-        ...asksFor(params_cbor, rules),
-        intentHash,
-        emissionSeq,
-        origin,
-        requestedNs,
-        end,
-      });
+      found.push(approvalView(intent, receipt.emission_seq, rules, end));
     }
     await new Promise((resolve) => setImmediate(resolve));
   }
   return ok(found);
 }
 
-type TimedIntent = EffectIntent & { readonly atNs: bigint };
+/** An intent with the wall clock of its batch. */
+export type TimedIntent = EffectIntent & { readonly atNs: bigint };
+
+/** The row that two records of the journal make, or the first of them alone. @param intent - of kind `approval.request`. */
+export function approvalView(
+  { intent_hash: intentHash, params_cbor, origin, atNs: requestedNs }: TimedIntent,
+  emissionSeq: number,
+  rules: readonly ApprovalRule[],
+  end?: ApprovalEnd,
+): ApprovalView {
+  return { ...asksFor(params_cbor, rules), intentHash, emissionSeq, origin, requestedNs, end };
+}
 
 interface Window {
   readonly receipts: { readonly receipt: EffectReceipt; readonly atNs: bigint }[];
@@ -171,7 +173,8 @@ async function intentAt(store: Store, worldId: string, seq: number): Promise<Ans
   return ok(record?.record_kind === 'effect_intent' ? { ...record, atNs: read.value?.stamp?.nowNs ?? 0n } : undefined);
 }
 
-function endOf({ status, payload_cbor, error }: EffectReceipt, endedNs: bigint): ApprovalEnd {
+/** What the receipt of an approval says. */
+export function approvalEnd({ status, payload_cbor, error }: EffectReceipt, endedNs: bigint): ApprovalEnd {
   const { decision, approver, rationale } = status === 'ok' && payload_cbor !== undefined ? members(payload_cbor) : {};
   return {
     decision: textOrNone(decision),

@@ -2,10 +2,13 @@ export {
   type ApprovalEnd,
   type ApprovalRow,
   type ApprovalView,
+  approvalEnd,
   approvalJson,
+  approvalView,
   endedApprovals,
   pendingApprovals,
   rolesFor,
+  type TimedIntent,
 } from './approval-view.ts';
 export { APPROVAL_KIND } from './approvals.ts';
 export { measureSnapshot, retainedBaselines, type SnapshotSize, verifyBaseline } from './baselines.ts';
@@ -37,6 +40,7 @@ export { enqueueMessage, type FabricSender, messageKey, prepareMessage } from '.
 export { localSender } from './fabric-peers.ts';
 export { type Answer, type HostFailure, refuse } from './failure.ts';
 export { readIdentity, type WorldFolder, type WorldIdentity, worldFolder, writeIdentity } from './folder.ts';
+export type { HostReport } from './host-watch.ts';
 export { uuidv7 } from './ids.ts';
 export { type Submission, type SubmitOptions, submitItem } from './inbox-client.ts';
 export {
@@ -46,7 +50,15 @@ export {
   type InboxEnvelope,
   type InboxIngress,
 } from './inbox-item.ts';
-export { batchAt, collectBatches, type DecodedBatch, decodeStoredBatch, readBatches } from './journal-read.ts';
+export {
+  batchAt,
+  collectBatches,
+  type DecodedBatch,
+  decodeStoredBatch,
+  type JournalPage,
+  readBatches,
+  type StampedRecord,
+} from './journal-read.ts';
 export {
   type JournalProblem,
   type JournalReport,

@@ -46,6 +46,29 @@ interface Pages {
   readonly between?: () => Promise<void>;
 }
 
+export interface JournalPage {
+  readonly batches: readonly StoredBatch[];
+  /** Where the next page begins; undefined: this one reaches the head. */
+  readonly next?: number | undefined;
+}
+
+/**
+ * Whole batches from the one that holds `fromSeq`, about `entries` entries, fewer where they are large.
+ *
+ * @returns as `readBatches`.
+ */
+export async function readPage(
+  store: Store,
+  worldId: string,
+  fromSeq: number,
+  entries: number,
+): Promise<Answer<JournalPage>> {
+  const page = await store.journal.read(worldId, fromSeq, entries);
+  if (page.answer === 'corrupt') return refuse('journal.corrupt', `the journal has a hole at ${page.where}`);
+  if (page.answer === 'unavailable') return refuse('host_error', `the store does not answer: ${page.message}`);
+  return ok(page);
+}
+
 async function readPages(
   store: Store,
   worldId: string,
@@ -55,13 +78,12 @@ async function readPages(
 ): Promise<Answer<void>> {
   let next: number | undefined = fromSeq;
   while (next !== undefined && next < end) {
-    const page = await store.journal.read(worldId, next, entries);
-    if (page.answer === 'corrupt') return refuse('journal.corrupt', `the journal has a hole at ${page.where}`);
-    if (page.answer === 'unavailable') return refuse('host_error', `the store does not answer: ${page.message}`);
-    for (const batch of page.batches) {
+    const page: Answer<JournalPage> = await readPage(store, worldId, next, entries);
+    if (!page.ok) return page;
+    for (const batch of page.value.batches) {
       if (batch.firstSeq >= end || visit(batch) === false) return ok(undefined);
     }
-    next = page.next;
+    next = page.value.next;
     if (between !== undefined) await between();
   }
   return ok(undefined);

@@ -20,6 +20,7 @@ import { systemClock } from './clock.ts';
 import { defaultHostConfig, type Environment, type HostConfig } from './config.ts';
 import { Dispatcher, type HostEvent } from './dispatcher.ts';
 import { type Answer, type HostFailure, refuse } from './failure.ts';
+import { HostWatch } from './host-watch.ts';
 import { InboxReader } from './inbox-reader.ts';
 import { decodeStoredBatch, readBatches } from './journal-read.ts';
 import type { HostKey } from './keys.ts';
@@ -95,7 +96,8 @@ export async function openWorld(options: OpenWorldOptions): Promise<Answer<World
   const leaseClock = options.leaseClock ?? systemClock();
   const times = options.leaseTimes ?? LEASE_TIMES;
   const redactor = options.redactor ?? new Redactor();
-  const log = redactor.logger(options.log ?? silentLogger);
+  const watch = new HostWatch(redactor);
+  const log = redactor.logger(watch.logger(options.log ?? silentLogger));
   const worker = options.worker ?? `worker-${process.pid}-${toHex(randomBytes(8))}`;
 
   const quarantine = async (failure: HostFailure): Promise<void> => {
@@ -150,7 +152,7 @@ export async function openWorld(options: OpenWorldOptions): Promise<Answer<World
     const restored = await restoreKernel(store, row, lease.epoch);
     if (!restored.ok) return await give(restored.failure);
     const kernel = restored.value;
-    return await run({ ...options, log }, { kernel, lease, registry: registry.value, redactor, row }, give);
+    return await run({ ...options, log }, { kernel, lease, registry: registry.value, redactor, watch, row }, give);
   } catch (error) {
     const unread = readFailure(error);
     if (unread !== undefined) return await give(unread);
@@ -199,6 +201,7 @@ interface Restored {
   readonly lease: Lease;
   readonly registry: AdapterRegistry;
   readonly redactor: Redactor;
+  readonly watch: HostWatch;
   readonly row: WorldRow;
 }
 
@@ -208,7 +211,7 @@ async function run(
   give: (failure: HostFailure) => Promise<Answer<World>>,
 ): Promise<Answer<World>> {
   const { store, worldId, log, receiptKey } = options;
-  const { kernel, lease, registry, redactor, row } = restored;
+  const { kernel, lease, registry, redactor, watch, row } = restored;
   const config = options.config ?? defaultHostConfig();
   const clock = options.clock ?? systemClock();
   const random = options.random ?? Math.random;
@@ -259,6 +262,7 @@ async function run(
     snapshot: row.activeBaseline,
     checkpoints,
     failpoints: options.failpoints,
+    watch,
     onManifest(catalog) {
       warnOfMissing(catalog, registry, log);
       // Also tells the redactor what it has to keep out of logs.
@@ -312,7 +316,10 @@ async function run(
     },
     deliver: (finished) => loop.deliver(finished),
     onUnclaimed: () => world.rowsUnclaimed(),
-    onHostEvent: options.onHostEvent,
+    onHostEvent(event) {
+      options.onHostEvent?.(event);
+      watch.report(event);
+    },
     random,
     failpoints: options.failpoints,
   });

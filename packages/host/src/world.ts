@@ -5,17 +5,18 @@ import type { Clock, FabricAcceptance, FabricMessage, Failpoints, Logger, Store,
 import { type ApprovalView, endedApprovals, pendingApprovals } from './approval-view.ts';
 import { APPROVAL_KIND, type ApprovalTracker } from './approvals.ts';
 import type { Checkpointer } from './checkpointer.ts';
-import type { HostConfig } from './config.ts';
+import type { ApprovalRule, HostConfig } from './config.ts';
 import { changeConfig } from './config-change.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { type EffectView, effectView, effectViews, type Progress } from './effects.ts';
 import { enqueueMessage, type FabricSender, prepareMessage } from './fabric-inbox.ts';
 import { type Answer, type HostFailure, refuse } from './failure.ts';
+import type { HostReport, HostWatch } from './host-watch.ts';
 import { uuidv7 } from './ids.ts';
 import { encodeInboxItem, type InboxIngress } from './inbox-item.ts';
 import type { InboxReader } from './inbox-reader.ts';
 import { enqueueRefusal } from './inbox-refusal.ts';
-import { readBatchesInTurns } from './journal-read.ts';
+import { type JournalPage, readBatchesInTurns, readPage, recordAt, type StampedRecord } from './journal-read.ts';
 import type { Lease } from './lease.ts';
 import { leaseFailure, lockedFailure } from './lease-failure.ts';
 import type { Loop } from './loop.ts';
@@ -84,6 +85,7 @@ export interface WorldParts {
   readonly claimToken: Uint8Array;
   readonly snapshot: { readonly height: number; readonly ref: Uint8Array } | undefined;
   readonly failpoints: Failpoints | undefined;
+  readonly watch: HostWatch;
   /** A definition set became active: what it needs of this host is looked for. */
   readonly onManifest?: ((catalog: Catalog) => void) | undefined;
   readonly checkpoints: Checkpointer | undefined;
@@ -208,6 +210,11 @@ export class World {
   onBatch(listener: (applied: Applied) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Called with what the host tells beside the journal. @param listener - must not throw. @returns a function that ends it. */
+  onReport(listener: (report: HostReport) => void): () => void {
+    return this.#parts.watch.listen(listener);
   }
 
   /** From the loop: one batch is durable. */
@@ -412,6 +419,10 @@ export class World {
     return views.ok ? ok(views.value[0]) : views;
   }
 
+  get approvalRules(): readonly ApprovalRule[] {
+    return this.#parts.config.approvals.rules;
+  }
+
   #approvalViews(emissions: readonly Emission[]): Promise<Answer<readonly ApprovalView[]>> {
     const { store, config } = this.#parts;
     return pendingApprovals(store, this.worldId, emissions, config.approvals.rules);
@@ -530,6 +541,16 @@ export class World {
    */
   readJournal(fromSeq: number, visit: (batch: StoredBatch) => boolean | void): Promise<Answer<void>> {
     return readBatchesInTurns(this.#parts.store, this.worldId, fromSeq, visit);
+  }
+
+  /** About `entries` durable entries in whole batches, from the one that holds `fromSeq`. */
+  journalPage(fromSeq: number, entries: number): Promise<Answer<JournalPage>> {
+    return readPage(this.#parts.store, this.worldId, fromSeq, entries);
+  }
+
+  /** One durable record; undefined when the store does not have it. */
+  journalRecord(seq: number): Promise<Answer<StampedRecord | undefined>> {
+    return recordAt(this.#parts.store, this.worldId, seq);
   }
 
   /** Runs `fn` on the state after the last durable batch; it must not keep the kernel. */
