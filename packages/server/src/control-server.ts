@@ -11,9 +11,11 @@ import { clientEndpoints } from './clients.ts';
 import { configEndpoints } from './config.ts';
 import { readDaemonFile, removeDaemonFile, writeDaemonFile } from './daemon-file.ts';
 import { effectEndpoints } from './effects.ts';
+import type { StreamLimits } from './event-stream.ts';
 import { fabricEndpoints } from './fabric.ts';
 import { generalEndpoints } from './general.ts';
 import { ApiServer } from './http-server.ts';
+import { Streams, streamEndpoints } from './stream.ts';
 import { summaryEndpoints } from './summary.ts';
 import { traceEndpoints } from './trace.ts';
 
@@ -46,12 +48,14 @@ export interface ControlServerOptions {
   /** Listens on the network too (`server.*`). */
   readonly listen?: Pick<ApiListenerOptions, 'bind' | 'allowedHosts' | 'allowedOrigins' | 'tls'> | undefined;
   readonly onShutdown: (request: { readonly graceMs: number | undefined }) => void;
+  readonly streamLimits?: Partial<StreamLimits> | undefined;
 }
 
 /** @returns `control.unavailable` when no socket can be made; the world runs all the same. */
 export async function startControlServer(options: ControlServerOptions): Promise<Answer<ControlServer>> {
   const { world, dir, log } = options;
   removeShortFolder(readDaemonFile(dir)?.socket);
+  const streams = new Streams({ world, log, limits: options.streamLimits });
   const endpoints = [
     ...generalEndpoints({
       world,
@@ -65,6 +69,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
     ...configEndpoints(world),
     ...summaryEndpoints(world),
     ...traceEndpoints(world),
+    ...streamEndpoints(world, streams),
   ];
   const refusal = () => world.refusal;
   const server = new ApiServer({
@@ -116,6 +121,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
     socket: path,
     url: listener?.url,
     async close() {
+      streams.close();
       await listener?.close();
       await server.close();
       removeOwn(path, inode);

@@ -8,7 +8,7 @@ import type { Logger } from '@worldline/ports';
 import { type Body, bodyText, failureBody } from './body.ts';
 import { httpStatus } from './http-status.ts';
 import { type Identity, parseBody, readBody } from './request.ts';
-import { type Endpoint, type Reply, route } from './router.ts';
+import { type Endpoint, type Reply, route, type StreamReply } from './router.ts';
 import { hasScope } from './scope.ts';
 
 /**
@@ -17,7 +17,7 @@ import { hasScope } from './scope.ts';
  * H1  Every request gets one answer, with an `x-request-id`; what goes wrong inside is a 500 and a log line, never an
  *     end of the process.
  * H2  No client can hold the world up: headers, bodies, time and requests at once are limited, and closing waits for
- *     nobody longer than a moment.
+ *     nobody longer than a moment. An answer that goes on is no longer under way once it has begun; its endpoint limits it.
  */
 
 export const LIMITS = {
@@ -88,8 +88,9 @@ export class ApiServer {
     }
     this.#active++;
     try {
-      const { status, body, headers } = await this.#inTime(this.#answer(message));
-      this.#send(message, response, status, body, headers);
+      const answer = await this.#inTime(this.#answer(message));
+      if ('stream' in answer) this.#begin(message, response, answer);
+      else this.#send(message, response, answer.status, answer.body, answer.headers);
     } catch (error) {
       this.#options.log.error('a request failed', { request: id, error: String(error) });
       const failure = refuse('host_error', `the request failed inside; the log has it under ${id}`).failure;
@@ -100,7 +101,7 @@ export class ApiServer {
   }
 
   /** `host.md` §8.1: a request has 60 s. What it began goes on without it. */
-  async #inTime(answer: Promise<Answered>): Promise<Answered> {
+  async #inTime(answer: Promise<Answered | StreamReply>): Promise<Answered | StreamReply> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<Answered>((resolve) => {
       timer = setTimeout(() => {
@@ -115,7 +116,7 @@ export class ApiServer {
     }
   }
 
-  async #answer(message: IncomingMessage): Promise<Answered> {
+  async #answer(message: IncomingMessage): Promise<Answered | StreamReply> {
     const refused = (failure: HostFailure, status = httpStatus(failure.code), headers = {}): Answered => ({
       status,
       body: failureBody(failure),
@@ -151,8 +152,16 @@ export class ApiServer {
     if (!body.ok) return refused(body.failure);
     // Node joins a repeated header, and a joined one has a space: it is refused where it is read.
     const idempotencyKey = message.headers['idempotency-key']?.toString();
-    const query = url.searchParams;
-    const reply = await endpoint.run({ params, query, body: body.value, identity: caller.value, idempotencyKey });
+    const lastEventId = message.headers['last-event-id']?.toString();
+    const reply = await endpoint.run({
+      params,
+      query: url.searchParams,
+      body: body.value,
+      identity: caller.value,
+      idempotencyKey,
+      lastEventId,
+      isAllowed: () => this.#isAllowed(message, endpoint),
+    });
     return reply.ok ? answered(reply.value) : refused(reply.failure);
   }
 
@@ -164,6 +173,24 @@ export class ApiServer {
     if (caller.value.scopes.length === 0)
       return refuse('auth.required', 'this needs a token', { hint: 'Send it as "Authorization: Bearer <token>".' });
     return refuse('auth.scope', `${caller.value.name} has no scope "${scope}"`);
+  }
+
+  /** Not when it cannot be told. An address that has to wait because of others is not one whose token has ended. */
+  #isAllowed(message: IncomingMessage, endpoint: Endpoint): boolean {
+    try {
+      const caller = this.#identify(message, endpoint);
+      return caller.ok || caller.failure.code === 'busy';
+    } catch (error) {
+      this.#options.log.error('a caller could not be looked at again', { error: String(error) });
+      return false;
+    }
+  }
+
+  #begin(message: IncomingMessage, response: ServerResponse, { stream }: StreamReply): void {
+    // Gone while it was looked at: nobody would ever say that it is over.
+    if (response.destroyed) return;
+    const refusal = stream(response);
+    if (refusal !== undefined) this.#refuse(message, response, refusal);
   }
 
   #refuse(message: IncomingMessage, response: ServerResponse, failure: HostFailure): void {
@@ -206,7 +233,8 @@ interface Answered {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-function answered(reply: Reply): Answered {
+function answered(reply: Reply | StreamReply): Answered | StreamReply {
+  if ('stream' in reply) return reply;
   return { status: reply.status ?? 200, body: reply.body, headers: {} };
 }
 

@@ -44,6 +44,7 @@ const STATUS: Readonly<Record<string, number>> = {
   full: 429,
   draining: 503,
   opening: 503,
+  'stream.limit': 503,
   timeout: 504,
 };
 

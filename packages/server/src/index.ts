@@ -2,6 +2,7 @@ export { defaultAddress, SOCKET_PATH_BYTES_MAX } from './address.ts';
 export { type ControlServer, type ControlServerOptions, startControlServer } from './control-server.ts';
 export { type DaemonInfo, readDaemonFile } from './daemon-file.ts';
 export { effectJson, settledJson } from './effects.ts';
+export type { StreamLimits } from './event-stream.ts';
 export {
   type AtHead,
   findEvents,
@@ -13,6 +14,6 @@ export {
 export { ApiServer, type ApiServerOptions, LIMITS } from './http-server.ts';
 export { httpStatus } from './http-status.ts';
 export type { ApiRequest, Identity } from './request.ts';
-export type { Endpoint, Reply } from './router.ts';
+export type { Endpoint, Reply, StreamReply } from './router.ts';
 export { SCOPES, type Scope } from './scope.ts';
 export { createToken, type NamedToken, readTokens, revokeToken } from './tokens.ts';

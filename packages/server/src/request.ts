@@ -13,6 +13,10 @@ export interface ApiRequest {
   readonly identity: Identity;
   /** Header `Idempotency-Key` (`host.md` §8.4), as it came. */
   readonly idempotencyKey?: string | undefined;
+  /** Header `Last-Event-ID` (`host.md` §9), as it came. */
+  readonly lastEventId?: string | undefined;
+  /** Whether the caller might still ask this: for answers that go on longer than a token is valid. */
+  readonly isAllowed: () => boolean;
 }
 
 export interface Identity {

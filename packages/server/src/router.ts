@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { suggestHint } from '@worldline/air';
 import type { Answer, HostFailure } from '@worldline/host';
 import type { Body } from './body.ts';
@@ -12,6 +13,12 @@ export interface Reply {
   readonly body: Body;
 }
 
+/** An answer that goes on: whoever begins it owns the response from then on, head and end. */
+export interface StreamReply {
+  /** @returns why there is no stream; then nothing was written. */
+  readonly stream: (response: ServerResponse) => HostFailure | undefined;
+}
+
 export interface Endpoint {
   readonly method: Method;
   /** `/api/effects/{intent_hash}`: one segment per pair of braces. */
@@ -22,7 +29,7 @@ export interface Endpoint {
   readonly scope?: Scope | 'none';
   /** It answers although the world is being closed or is lost. */
   readonly always?: boolean;
-  run(request: ApiRequest): Promise<Answer<Reply>>;
+  run(request: ApiRequest): Promise<Answer<Reply | StreamReply>>;
 }
 
 export type Route =
