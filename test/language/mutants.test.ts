@@ -247,6 +247,14 @@ test(`every class in every world that has a place for it: ${APPLICABLE.length} m
   expect(failures.slice(0, SHOWN)).toEqual([]);
 }, 900_000);
 
+// A mutant of this seed had another edge named: the walk met a step between the two ends of the new one first.
+test('every cycle through a data edge in the worlds of seed 1677995384', () => {
+  const mutation = MUTATION_CLASSES.find(({ name }) => name === 'a cycle through a data edge') as MutationClass;
+  const all = generated(1_677_995_384).flatMap((world) => placesOf(mutation, world).map((place) => ({ world, place })));
+  expect(all.length).toBeGreaterThan(5);
+  expect(all.flatMap(({ world, place }) => judge(world, [[mutation, place]]))).toEqual([]);
+});
+
 describe(`${COUNT} mutants, half of them with the seed ${FIXED_SEED}, half with the fresh seed ${FRESH_SEED}`, () => {
   test('the same ones every time', () => {
     expect(run(FIXED_SEED, Math.ceil(COUNT / 2))).toEqual([]);

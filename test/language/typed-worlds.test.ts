@@ -95,11 +95,9 @@ const FEATURES: readonly string[] = [
   ),
   ...['edge', 'edge:when', 'where', 'trigger', 'trigger:correlate_by', 'trigger:when'],
   ...['grant', 'grant:expiry', 'policy:allow', 'policy:deny', 'secret'],
-  ...'http.request timer.after timer.set blob.put blob.get approval.request llm.generate vault.put fabric.send mcp.call mcp.call.t0 t.e0'
+  ...'http.request timer.after timer.set blob.put blob.get approval.request llm.generate vault.put fabric.send fabric.send.t0 mcp.call mcp.call.t0 t.e0'
     .split(' ')
     .flatMap((kind) => [`kind:${kind}`, `effect:${kind}`]),
-  // Always denied: the kernel does not rewrite its params yet (`kernel.md` §9.2).
-  'kind:fabric.send.t0',
   ...'start event matched receipt late junk cancel advance reopen'.split(' ').map((it) => `action:${it}`),
   ...['ok', 'error', 'error with payload', 'timeout', 'timeout with payload', 'no payload', 'bad payload', 'timer'].map(
     (form) => `receipt:${form}`,

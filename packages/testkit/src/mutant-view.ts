@@ -313,8 +313,12 @@ function isPrefix(prefix: Path, path: Path): boolean {
   return prefix.length <= path.length && prefix.every((part, index) => part === path[index]);
 }
 
-/** Steps that come after a step by edges and by data edges (`plans.md` §6.1), as indices. */
-export function after(plan: PlanView, step: number): ReadonlySet<number> {
+/**
+ * Steps that come after a step by edges and by data edges (`plans.md` §6.1), as indices.
+ *
+ * @param without - Only those that are reached by a way around this step.
+ */
+export function after(plan: PlanView, step: number, without?: number): ReadonlySet<number> {
   const indexOf = new Map(plan.steps.map(({ id }, index) => [id, index]));
   const next = (index: number): number[] => {
     const { id, bind } = plan.steps[index];
@@ -334,7 +338,7 @@ export function after(plan: PlanView, step: number): ReadonlySet<number> {
   const found = new Set<number>();
   const open = next(step);
   for (let each = open.pop(); each !== undefined; each = open.pop()) {
-    if (found.has(each)) continue;
+    if (found.has(each) || each === without) continue;
     found.add(each);
     open.push(...next(each));
   }

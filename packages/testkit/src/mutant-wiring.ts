@@ -183,13 +183,8 @@ export const WIRING_CLASSES: readonly MutationClass[] = [
       const handle = Object.values(step.bind)[0] as string;
       return plan.steps.flatMap((waiting, other): PlanPlace[] => {
         if (waiting.for?.ref !== `@var:${handle}` && waiting.handles?.ref !== `@var:${handle}`) return [];
-        // The walk must meet the maker of the handle before the one that waits.
-        if (
-          plan.steps
-            .slice(0, index)
-            .some((_, earlier) => after(plan, earlier).has(other) && !after(plan, earlier).has(index))
-        )
-          return [];
+        // The new edge closes the walk if that meets the maker of the handle before anything else on the way to who waits.
+        if (plan.steps.slice(0, index).some((_, earlier) => after(plan, earlier, index).has(other))) return [];
         return [
           {
             at: `${waiting.id} before ${step.id}`,

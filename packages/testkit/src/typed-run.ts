@@ -368,8 +368,10 @@ class TypedRun {
     for (const trigger of catalog.triggers) {
       if (trigger.event !== schema) continue;
       const env = eventOnly(event);
-      if (trigger.when !== undefined) this.#boolean(evaluate(trigger.when, env), `trigger of ${trigger.plan}, when`);
-      if (trigger.inputExpr !== undefined) {
+      const isTaken =
+        trigger.when === undefined || this.#boolean(evaluate(trigger.when, env), `trigger of ${trigger.plan}, when`);
+      // What `when` says is a fact of the input (`expressions.md` §13.5): of another event it is never made.
+      if (isTaken && trigger.inputExpr !== undefined) {
         const input = evaluateSlot(trigger.inputExpr, env);
         if (!input.ok && input.failure.code === 'type_mismatch')
           this.#broke(`T2 type_mismatch in input_expr of ${trigger.plan}`);
@@ -385,15 +387,19 @@ class TypedRun {
     }
   }
 
-  #boolean(verdict: ReturnType<typeof evaluate>, where: string): void {
+  /** @returns whether it holds; an error means that it does not. */
+  #boolean(verdict: ReturnType<typeof evaluate>, where: string): boolean {
     if (!verdict.ok) {
       this.#count(`predicate:${verdict.failure.code}`);
       if (verdict.failure.code === 'type_mismatch') this.#broke(`T2 type_mismatch in ${where}`);
-    } else if (verdict.value.kind !== 'bool') {
-      this.#broke(`T2 ${verdict.value.kind} from ${where}`);
-    } else {
-      this.#count(`predicate:${verdict.value.value}`);
+      return false;
     }
+    if (verdict.value.kind !== 'bool') {
+      this.#broke(`T2 ${verdict.value.kind} from ${where}`);
+      return false;
+    }
+    this.#count(`predicate:${verdict.value.value}`);
+    return verdict.value.value;
   }
 
   // The laws, when all is done

@@ -74,6 +74,35 @@ describe('a run reports what breaks a law', () => {
     expect(runOf(worldOf(plan)).broken).toEqual([]);
   });
 
+  // Seed 639269480 of test/language/typed-worlds.test.ts, and 639808832 of changed-worlds.
+  test('T2: what a trigger makes of an event is looked at only where its `when` holds, and then it is', () => {
+    const isText = { op: 'eq', args: [{ ref: '@event.$tag' }, { text: 'Text' }] };
+    const inputOf = (when: object | undefined) => ({
+      event: 't/Some@1',
+      plan: 't/p@1',
+      ...(when === undefined ? {} : { when }),
+      input_expr: {
+        record: { id: { op: 'concat', args: [{ text: '' }, { ref: '@event.$value' }] }, note: { null: {} } },
+      },
+    });
+    const broken = (when: object | undefined) => {
+      const world = worldOf(raise({ note: { ref: '@plan.input.id' } }), { events: ['t/Some@1'] });
+      const nodes = JSON.parse(world.text);
+      nodes.unshift({ $kind: 'defschema', name: 't/Some@1', type: { variant: { Text: TEXT, Count: { nat: {} } } } });
+      Object.assign(nodes.at(-1), {
+        schemas: [...nodes.at(-1).schemas, { name: 't/Some@1' }],
+        triggers: [inputOf(when)],
+      });
+      const loaded = loadAuthored([{ path: 'air/w.air.json', text: JSON.stringify(nodes) }], { staticTypes: false });
+      if (!loaded.ok) throw new Error(JSON.stringify(loaded.failure));
+      return fc
+        .sample(runSketchArb(), { seed: 1, numRuns: 50 })
+        .flatMap((sketch) => runTypedWorld(world, loaded.value, sketch).broken);
+    };
+    expect(broken(isText)).toEqual([]);
+    expect(broken(undefined)).toContain('T2 type_mismatch in input_expr of t/p@1');
+  });
+
   test('T2: a variable that holds something else', () => {
     const plan = {
       steps: [
