@@ -258,6 +258,10 @@ describe('what is sent', () => {
     const setup = await streaming({ open: { adapters: [adapter], redactor } });
     const { world, bench } = setup;
     unwrap(await world.startPlan({ plan: 't/call_plan@1', input: job('a') }));
+    // Whoever came and went, and whoever else listens, changes nothing.
+    (await setup.read('?topics=host')).leave();
+    await until(() => setup.streams.size === 0);
+    const other = await setup.read('?topics=host');
     const client = await setup.read('?topics=host,plans');
     await client.until(({ lastEventId }) => lastEventId !== undefined);
     answered.open();
@@ -284,7 +288,8 @@ describe('what is sent', () => {
       { event: 'dispatch', id: undefined, data: { emission_seq: seq, kind: 't.call', attempt: 2 } },
     ]);
     // A stream of nothing else has no place in the journal.
-    expect((await setup.read('?topics=host')).headers['content-type']).toMatch(/event-stream/);
+    expect(await other.events(3)).toEqual(told);
+    expect(other.read.lastEventId).toBeUndefined();
   });
 });
 
@@ -390,6 +395,30 @@ describe('places and ends', () => {
     const records = await setup.bench.records();
     expect(named(client.read.events)).toEqual(expectedEvents(records, ['journal']));
     expect(records.at(-1)!.record.record_kind).toBe('baseline');
+  });
+
+  test('a client goes on where it was after the process was killed (§16.10)', async () => {
+    const setup = await streaming();
+    const client = await setup.read('?from=0&topics=plans,approvals');
+    await live(setup);
+    const before = expectedEvents(await setup.bench.records(), ['plans', 'approvals']);
+    await client.events(before.length - 2);
+    setup.streams.close();
+    await client.ended;
+    const read = named(client.read.events);
+
+    const world = await setup.bench.reopen();
+    closing.push(() => world.close({ graceMs: 0 }));
+    unwrap(await world.startPlan({ plan: 't/ask@1', input: job('after') }));
+    const streams = new Streams({ world, log: silentLogger });
+    closing.push(() => streams.close());
+    const { socket } = await serve({ endpoints: streamEndpoints(world, streams) });
+    const header = { 'last-event-id': String(client.read.lastEventId) };
+    const again = await StreamClient.open(socket, '/api/stream?topics=plans,approvals', header);
+    closing.push(() => again.leave());
+    const all = expectedEvents(await setup.bench.records(), ['plans', 'approvals']);
+    expect(all.length).toBeGreaterThan(before.length);
+    expect([...read, ...named(await again.events(all.length - read.length))]).toEqual(all);
   });
 
   test('closing waits for no client that takes nothing', async () => {

@@ -1,9 +1,11 @@
+import type { ServerResponse } from 'node:http';
+import { connect } from 'node:net';
 import { ok } from '@worldline/canon';
 import { refuse } from '@worldline/host';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Members } from '../src/request.ts';
-import type { Endpoint } from '../src/router.ts';
-import { cleanUp, raw, send, serve } from './support.ts';
+import type { Endpoint, StreamReply } from '../src/router.ts';
+import { cleanUp, type Got, raw, send, serve } from './support.ts';
 
 afterEach(cleanUp);
 
@@ -241,5 +243,71 @@ describe('what cannot be understood is refused with a code, and harms nobody (H2
     expect((await answer).body).toEqual({ done: true });
     await closed;
     expect(await idle).toBe('');
+  });
+});
+
+describe('an answer that goes on', () => {
+  const goesOn = (stream: StreamReply['stream'], before: Promise<unknown> = Promise.resolve()): Endpoint => ({
+    method: 'GET',
+    path: '/api/on',
+    run: () => before.then(() => ok({ stream })),
+  });
+
+  test('is written by its endpoint, has a request id, and takes no place among requests', async () => {
+    const responses: ServerResponse[] = [];
+    let begun: () => void = () => {};
+    const stream = (response: ServerResponse) => {
+      responses.push(response);
+      response.writeHead(200);
+      response.write('{"n":');
+      begun();
+      return undefined;
+    };
+    const { socket } = await serve({ endpoints: [goesOn(stream), large], limits: { concurrent: 1 } as never });
+    const answers: Promise<Got>[] = [];
+    for (let i = 0; i < 2; i++) {
+      const next = new Promise<void>((resolve) => {
+        begun = resolve;
+      });
+      answers.push(send(socket, 'GET', '/api/on'));
+      await next;
+    }
+    expect((await send(socket, 'GET', '/api/large')).status).toBe(200);
+    for (const [n, response] of responses.entries()) response.end(`${n}}`);
+    const got = await Promise.all(answers);
+    expect(got.map(({ body }) => body.n).sort()).toEqual([0, 1]);
+    expect(got[0]!.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  test('that cannot begin is refused like any other', async () => {
+    const { socket } = await serve({ endpoints: [goesOn(() => refuse('stream.limit', 'full').failure)] });
+    const got = await send(socket, 'GET', '/api/on');
+    expect([got.status, got.body.code]).toEqual([503, 'stream.limit']);
+  });
+
+  test('does not begin for a client that has gone meanwhile: nobody would tell that it is over', async () => {
+    let release: () => void = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let begun = 0;
+    const stream = () => {
+      begun++;
+      return undefined;
+    };
+    const { socket, server } = await serve({ endpoints: [goesOn(stream, held), large] });
+    const gone = new Promise((resolve) => {
+      server.http.once('connection', (connection) => connection.once('close', resolve));
+    });
+    const asked = new Promise((resolve) => {
+      server.http.once('request', resolve);
+    });
+    const client = connect(socket, () => client.write('GET /api/on HTTP/1.1\r\nhost: x\r\n\r\n'));
+    await asked;
+    client.destroy();
+    await gone;
+    release();
+    expect((await send(socket, 'GET', '/api/large')).status).toBe(200);
+    expect(begun).toBe(0);
   });
 });
