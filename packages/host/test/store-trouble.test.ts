@@ -13,8 +13,12 @@ const PLANS = ['t/call_plan@1', 't/steps@1', 't/nap@1', 't/ask@1', 't/after@1'];
 const HOUR_NS = 3_600_000_000_000;
 const TIMED: readonly string[] = ['t/nap@1', 't/after@1'];
 
+/** With no time limit that the clock could reach: minutes pass at each look, whatever an effect waits for (seed 57). */
 const snapshotEvery = (everyEntries: number) =>
-  hostConfig(({ snapshot }) => ({ snapshot: { ...snapshot, everyEntries, everyMs: 300_000_000 } }));
+  hostConfig(({ effects, snapshot }) => ({
+    effects: { ...effects, timeoutMs: 1_000_000_000 },
+    snapshot: { ...snapshot, everyEntries, everyMs: 300_000_000 },
+  }));
 
 interface Job {
   readonly id: string;
@@ -123,7 +127,7 @@ async function sound(bench: Bench, done: readonly Job[]): Promise<string> {
   // An emission is named by the seq of its intent.
   expect(new Set(receipts.map((r) => r.emission_seq))).toEqual(new Set(intents.map(({ seq }) => seq)));
   expect(receipts.length).toBe(intents.length);
-  expect(receipts.every((r) => r.status === 'ok')).toBe(true);
+  expect(receipts.filter((r) => r.status !== 'ok')).toEqual([]);
   expect(await bench.store.outbox.list(bench.worldId)).toEqual([]);
   expect((await bench.store.timers.due(bench.worldId, 10)).nextDueWallNs).toBeUndefined();
   return bench.replays();
