@@ -178,10 +178,15 @@ function staysAt(world: MutantWorld, place: Place): boolean {
   );
 }
 
-/** Is the one definition not read at all, and the other judged by what it says? */
+/** Is the one definition not read, or not known for what it is, and the other judged by what it says? */
 function hides(world: MutantWorld, unread: Place, other: Place): boolean {
-  const isUnread = unread.change(new Draft(world.nodes)).some(({ code }) => code.startsWith('node.'));
-  const { name, kind, cap_type } = world.nodes[unread.node] as Readonly<Record<string, string | undefined>>;
+  const isUnread = unread
+    .change(new Draft(world.nodes))
+    .some(({ code }) => code.startsWith('node.') || code === 'ident.invalid');
+  const { $kind, name, kind, cap_type } = world.nodes[unread.node] as Readonly<Record<string, string | undefined>>;
+  // Any kind or grant that a plan names may be what could not be read (seeds 205836916, 917394896).
+  const isAuthority = $kind === 'defeffect' || $kind === 'defcap';
+  if (isUnread && isAuthority && world.nodes[other.node].$kind === 'defplan') return true;
   const text = printJson(world.nodes[other.node]);
   return isUnread && [name, kind, cap_type].some((word) => word !== undefined && text.includes(JSON.stringify(word)));
 }

@@ -109,7 +109,9 @@ export const LOST_FACTS: readonly string[] = [
   'never_equal',
   'element_type',
   'key_type',
+  'get_key_not_constant',
   'not_bool',
+  'var_type_conflict',
 ];
 
 /** The mutant of one or several places of a world. */
