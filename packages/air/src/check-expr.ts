@@ -150,7 +150,7 @@ export class ExprChecker extends OperatorChecker {
       case 'list':
         return this.list(expr, undefined, false, hint);
       case 'set':
-        return this.set(expr, undefined);
+        return this.set(expr, undefined, hint);
       case 'map':
         return this.map(expr, undefined, hint);
       case 'variant': {
@@ -246,7 +246,7 @@ export class ExprChecker extends OperatorChecker {
         return handles && part.form === 'ref' ? this.handleOrValue(part) : this.value(part, itemHint);
       }),
     );
-    const type = item ?? this.common(parts, (index) => ['list', index], expr.items);
+    const type = item ?? this.common(parts, (index) => ['list', index], expr.items, { hint });
     return {
       type: { kind: 'list', item: type },
       value: this.foldItems('list', parts),
@@ -258,14 +258,14 @@ export class ExprChecker extends OperatorChecker {
     return this.table.holdsHandle(typed.type) ? typed : this.used(typed, ref);
   }
 
-  private set(expr: Extract<Expr, { form: 'set' }>, item: StaticType | undefined): Typed {
+  private set(expr: Extract<Expr, { form: 'set' }>, item: StaticType | undefined, hint?: StaticType): Typed {
     const parts = expr.items.map((part, index) =>
       this.within(['set', index], `[${index}]`, () => {
         const typed = item === undefined ? this.value(part) : this.check(part, item);
         return this.scalar(typed, part, isScalarType, 'element_type', 'a set element is a scalar', item === undefined);
       }),
     );
-    const type = item ?? this.common(parts, (index) => ['set', index], expr.items);
+    const type = item ?? this.common(parts, (index) => ['set', index], expr.items, { hint });
     return { type: { kind: 'set', item: type }, value: this.foldItems('set', parts) };
   }
 
@@ -299,7 +299,7 @@ export class ExprChecker extends OperatorChecker {
         keys,
         (index) => ['map', index, 'key'],
         entries.map(([each]) => each),
-        'key_type',
+        { hint, code: 'key_type' },
       );
     const value =
       expected?.value ??
@@ -307,6 +307,7 @@ export class ExprChecker extends OperatorChecker {
         values,
         (index) => ['map', index, 'value'],
         entries.map(([, each]) => each),
+        { hint },
       );
     const known =
       keys.every((typed) => typed.value !== undefined) && values.every((typed) => typed.value !== undefined);
@@ -382,17 +383,21 @@ export class ExprChecker extends OperatorChecker {
     };
   }
 
-  /** §13.4; the first item that does not go with those before it is reported. */
+  /**
+   * §13.4; the first item that does not go with those before it is reported. Where what is wanted is not known, for a
+   * mistake that was reported, they might all fit it.
+   */
   private common(
     parts: readonly Typed[],
     at: (index: number) => Path,
     exprs: readonly Expr[],
-    code: string = 'element_type',
+    { hint, code = 'element_type' }: { readonly hint?: StaticType | undefined; readonly code?: string },
   ): StaticType {
     let type: StaticType = NEVER;
     for (const [index, part] of parts.entries()) {
       const next = commonType(type, part.type, this.table);
       if (next === undefined) {
+        if (hint !== undefined && isOpen(this.inner(this.table.resolve(hint)))) return UNKNOWN;
         const expected = this.table.text(type);
         this.inside(at(index), () =>
           this.error(

@@ -464,6 +464,25 @@ describe('one problem is reported once', () => {
       [assign('a', 'x', op('add', op('concat', ref('@plan.input.nope'), txt('a')), { nat: 1 }))],
       ['operand_type /steps/0/expr/args/0', 'unknown_field /steps/0/expr/args/0/args/0'],
     ],
+    [
+      // Seed 948981318 of the mutants: hash and text go together where both are given as text.
+      'where nobody knows what is wanted, items need not go together',
+      [
+        raise('a', 't/Said@1', { record: { s: { list: [txt('a'), op('hash', txt('b'))] } } }),
+        raise('b', 't/Said@1', { record: { s: { set: [txt('a'), op('hash', txt('b'))] } } }),
+        raise('c', 't/Said@1', {
+          record: {
+            s: {
+              map: [
+                { key: txt('a'), value: txt('a') },
+                { key: op('hash', txt('b')), value: op('hash', txt('b')) },
+              ],
+            },
+          },
+        }),
+      ],
+      ['a', 'b', 'c'].map((_, index) => `slot_type /steps/${index}/value/record/s`),
+    ],
   ] as const)('%s', (_, steps, expected) => {
     expect(world({ schemas: { Said: '{s: text}' }, steps })).toEqual(expected);
   });
