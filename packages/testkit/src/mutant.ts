@@ -123,7 +123,11 @@ export function mutantOf(world: MutantWorld, names: readonly string[], places: r
     name: places.map(({ at }, index) => `${names[index]} at ${at}`).join(' and '),
     files: draft.files(),
     expected,
-    mayFollow: places.flatMap(({ mayFollow }) => mayFollow ?? []),
+    mayFollow: [
+      ...places.flatMap(({ mayFollow }) => mayFollow ?? []),
+      // Whatever is wrong with an edge, its guard gives no facts.
+      ...(expected.some(({ path }) => path[0] === 'edges') ? LOST_FACTS : []),
+    ],
   };
 }
 
