@@ -184,9 +184,9 @@ function hides(world: MutantWorld, unread: Place, other: Place): boolean {
     .change(new Draft(world.nodes))
     .some(({ code }) => code.startsWith('node.') || code === 'ident.invalid');
   const { $kind, name, kind, cap_type } = world.nodes[unread.node] as Readonly<Record<string, string | undefined>>;
-  // Any kind or grant that a plan names may be what could not be read (seeds 205836916, 917394896).
+  // Whatever is wrong with an effect or a capability, a plan's kinds and grants may be its (seeds 205836916, 147984179).
   const isAuthority = $kind === 'defeffect' || $kind === 'defcap';
-  if (isUnread && isAuthority && world.nodes[other.node].$kind === 'defplan') return true;
+  if (isAuthority && world.nodes[other.node].$kind === 'defplan') return true;
   const text = printJson(world.nodes[other.node]);
   return isUnread && [name, kind, cap_type].some((word) => word !== undefined && text.includes(JSON.stringify(word)));
 }
