@@ -178,15 +178,18 @@ function staysAt(world: MutantWorld, place: Place): boolean {
   );
 }
 
+const NAMES_AUTHORITY: ReadonlySet<string> = new Set(['defplan', 'defpolicy', 'defmodule']);
+
 /** Is the one definition not read, or not known for what it is, and the other judged by what it says? */
 function hides(world: MutantWorld, unread: Place, other: Place): boolean {
   const isUnread = unread
     .change(new Draft(world.nodes))
     .some(({ code }) => code.startsWith('node.') || code === 'ident.invalid');
   const { $kind, name, kind, cap_type } = world.nodes[unread.node] as Readonly<Record<string, string | undefined>>;
-  // Whatever is wrong with an effect or a capability, a plan's kinds and grants may be its (seeds 205836916, 147984179).
+  // Whatever is wrong with an effect or a capability: kinds and grants that others name may be its own (seeds 205836916,
+  // 147984179, 939074788).
   const isAuthority = $kind === 'defeffect' || $kind === 'defcap';
-  if (isAuthority && world.nodes[other.node].$kind === 'defplan') return true;
+  if (isAuthority && NAMES_AUTHORITY.has(world.nodes[other.node].$kind)) return true;
   const text = printJson(world.nodes[other.node]);
   return isUnread && [name, kind, cap_type].some((word) => word !== undefined && text.includes(JSON.stringify(word)));
 }
