@@ -222,15 +222,15 @@ class PlanRules {
   /** V-511 and `plan.where_unbindable`. */
   private where(step: StepSource, position: number, graph: PlanGraph | undefined): void {
     if (step.op !== 'await_event' || step.expr === undefined) return;
-    const { locals } = this.source;
+    const { locals, unread } = this.source;
     for (const { ref, path } of placedRefs(step.expr, step.exprJson as Json)) {
       const name = ref.name ?? '';
+      const isLocal = ref.root === 'var' && (locals.has(name) || unread.has('locals'));
       if (ref.root === 'input' || ref.root === 'event' || (ref.root === 'var' && name === CORRELATION_ID)) continue;
       if (this.isLostName(ref.root, name)) continue;
       const binders = (ref.root === 'var' ? this.binders : this.positions).get(name) ?? [];
       const at = ['steps', step.index, 'where', ...path, 'ref'];
-      const known =
-        ref.root === 'step' ? binders.length > 0 : locals.has(name) || binders.some((index) => index < position);
+      const known = ref.root === 'step' ? binders.length > 0 : isLocal || binders.some((index) => index < position);
       if (!known) {
         this.report({
           rule: 'V-511',
@@ -246,7 +246,7 @@ class PlanRules {
         continue;
       }
       // A manual start may bind a local (`plans.md` §5), so a local is never hopeless.
-      if ((ref.root === 'var' && locals.has(name)) || graph === undefined) continue;
+      if (isLocal || graph === undefined) continue;
       if (binders.every((index) => index === position || graph.comesAfter(position, index))) {
         this.report({
           code: 'plan.where_unbindable',

@@ -487,6 +487,23 @@ describe('one problem is reported once', () => {
     expect(world({ schemas: { Said: '{s: text}' }, steps })).toEqual(expected);
   });
 
+  // Seed 134274629 of the mutants.
+  test('what a predicate reads may be a local where the locals did not read', () => {
+    const waits = {
+      id: 'a',
+      op: 'await_event',
+      event: 't/Said@1',
+      where: eq(ref('@event.s'), ref('@var:l')),
+      bind: { as: 'e' },
+    };
+    const steps = [waits, { ...assign('b', 'l', txt('x')) }];
+    const nodes = (locals: unknown) =>
+      planWorld({ schemas: { Said: '{s: text}' }, steps, locals: locals as PlanParts['locals'] });
+    expect(found(nodes({ l: 't/Text@1' }))).not.toContain('plan.where_unknown_ref /steps/0/where/args/1/ref');
+    expect(found(nodes(undefined))).toContain('plan.where_unknown_ref /steps/0/where/args/1/ref');
+    expect(found(nodes(null))).toEqual(['node.bad_field /locals']);
+  });
+
   test('all problems of a plan at once, in document order, each with its place in the file', () => {
     const nodes = planWorld({
       schemas: { Said: '{s: text}' },
