@@ -16,6 +16,7 @@ import {
   effectsOf,
   grantsOf,
   isCorrelated,
+  isMap,
   manifestOf,
   nodesOf,
   plansOf,
@@ -115,6 +116,11 @@ function usesSecret(step: Authored): boolean {
 function emitUnder(plan: Authored, index: number, grant: string): void {
   plan.steps[index].cap = grant;
   delete plan.required_caps;
+}
+
+/** References to what no event of the trigger has. */
+function unheardOf(world: MutantWorld, trigger: Authored): readonly string[] {
+  return isMap(world, trigger.event) ? [] : ['@event.zz_unheard_of'];
 }
 
 function deep(json: Authored, path: Path): Authored {
@@ -761,7 +767,8 @@ export const AUTHORITY_CLASSES: readonly MutationClass[] = [
         .flatMap(({ steps }) => steps.filter(({ op }) => op === 'await_event'));
       const mentions = waits.every(({ where }) => refsIn(where).some(({ text }) => text === '@var:correlation_id'));
       if (!isCorrelated(world, trigger.plan) || trigger.correlate_by === undefined || !mentions) return [];
-      return ['zz_unheard_of', `${trigger.correlate_by}.deeper`, '', '.'].map((path) => ({
+      const missing = unheardOf(world, trigger).map((text) => text.slice('@event.'.length));
+      return [...missing, `${trigger.correlate_by}.deeper`, '', '.'].map((path) => ({
         at: `${index} "${path}"`,
         change: (json) => {
           json.triggers[index].correlate_by = path;
@@ -772,7 +779,7 @@ export const AUTHORITY_CLASSES: readonly MutationClass[] = [
   ),
   inManifest('a trigger that reads what it cannot', (world) =>
     triggersOf(world).flatMap((trigger, index) =>
-      ['@var:x', '@plan.input.id', '@step:a', '@event.zz_unheard_of'].map((text) => ({
+      ['@var:x', '@plan.input.id', '@step:a', ...unheardOf(world, trigger)].map((text) => ({
         at: `${index} when ${text}`,
         change: (json: Authored) => {
           const read = { op: 'eq', args: [{ ref: text }, { ref: text }] };
@@ -790,7 +797,7 @@ export const AUTHORITY_CLASSES: readonly MutationClass[] = [
   inManifest('a trigger whose projection reads what it cannot', (world) =>
     triggersOf(world).flatMap((trigger, index) =>
       'input_expr' in trigger
-        ? ['@var:x', '@plan.input', '@event.zz_unheard_of'].map((text) => ({
+        ? ['@var:x', '@plan.input', ...unheardOf(world, trigger)].map((text) => ({
             at: `${index} ${text}`,
             change: (json: Authored) => {
               json.triggers[index].input_expr = { ref: text };

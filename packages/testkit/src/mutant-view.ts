@@ -84,6 +84,13 @@ export function scopeOf(world: MutantWorld): TypeScope {
   return { lookup: (name) => own.get(name) ?? BUILTINS.schemas.get(name)?.def.type };
 }
 
+/** A path may go by any name into values of the schema: they are maps. */
+export function isMap(world: MutantWorld, schema: string): boolean {
+  const scope = scopeOf(world);
+  const type = tryResolveType({ kind: 'ref', name: schema }, scope);
+  return (type?.kind === 'option' ? tryResolveType(type.item, scope) : type)?.kind === 'map';
+}
+
 export function readType(json: Authored): Type | undefined {
   const read = parseType(json);
   return read.ok ? read.value : undefined;
