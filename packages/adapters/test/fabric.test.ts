@@ -2,7 +2,7 @@ import { fabricAdapter, MESSAGE_BYTES_MAX, postMessage, urlPeer } from '@worldli
 import { fail, ok, toBase64, utf8 } from '@worldline/canon';
 import type { EffectRequest, FabricFailure, FabricMessage, FabricPeer } from '@worldline/ports';
 import { describe, expect, test } from 'vitest';
-import { context, peer as tcpPeer, request, service } from './support.ts';
+import { context, request, service, peer as tcpPeer } from './support.ts';
 
 const HASH = `sha256:${'1'.repeat(64)}`;
 const noHttp = { request: () => Promise.reject(new Error('no http')) };

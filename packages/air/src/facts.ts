@@ -1,4 +1,4 @@
-import type { Expr } from './expr.ts';
+import type { Expr, RefExpr } from './expr.ts';
 
 /** Facts that guards establish about places (`expressions.md` §13.5). */
 
@@ -108,7 +108,7 @@ export function textOf(expr: Expr): string | undefined {
 }
 
 /** A reference, or `get` of one with constant keys (§13.5): the two spellings are one place. */
-export function spelledPlace(expr: Expr, rootOf: (ref: Extract<Expr, { form: 'ref' }>) => Place | undefined) {
+export function spelledRef(expr: Expr): { readonly ref: RefExpr; readonly path: readonly string[] } | undefined {
   const segments: string[] = [];
   let current = expr;
   while (current.form === 'op' && current.op === 'get') {
@@ -118,7 +118,12 @@ export function spelledPlace(expr: Expr, rootOf: (ref: Extract<Expr, { form: 're
     segments.unshift(segment);
     current = container;
   }
-  if (current.form !== 'ref') return undefined;
-  const root = rootOf(current);
-  return root && placeAt(root, [...current.path, ...segments]);
+  return current.form === 'ref' ? { ref: current, path: [...current.path, ...segments] } : undefined;
+}
+
+/** The place that is spelled. */
+export function spelledPlace(expr: Expr, rootOf: (ref: RefExpr) => Place | undefined): Place | undefined {
+  const spelled = spelledRef(expr);
+  const root = spelled && rootOf(spelled.ref);
+  return root && placeAt(root, spelled.path);
 }

@@ -88,6 +88,7 @@ export { readKeptLiteral, readLiteral } from './literal-read.ts';
 export { toSugar } from './literal-sugar.ts';
 export { type Loaded, loadAuthored, type StoredObjectLike } from './load-authored.ts';
 export { isAirFile, isAirFolder, type SourceFile } from './load-files.ts';
+export { SECTION_KINDS } from './load-resolve.ts';
 export { loadStored } from './load-stored.ts';
 export { type ManifestParts, type ManifestRef, manifestOfParts, manifestParts } from './manifest-parts.ts';
 export { HASH, IDENT, KIND, NAME } from './name.ts';
@@ -109,7 +110,7 @@ export type {
   StepOp,
   Trigger,
 } from './node.ts';
-export { AIR_VERSION } from './node-manifest.ts';
+export { AIR_VERSION, SECTIONS } from './node-manifest.ts';
 export { DEF_KINDS, type DefKind } from './node-parse.ts';
 export { CORRELATION_ID } from './node-plan.ts';
 export {

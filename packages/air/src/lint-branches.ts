@@ -1,8 +1,8 @@
 import { Bits } from './bits.ts';
 import type { Expr } from './expr.ts';
-import { factKey, placeAt, textOf } from './facts.ts';
+import { factKey, placeAt, spelledRef, textOf } from './facts.ts';
 import { type Lint, ofPlan } from './lint.ts';
-import { conjuncts, type LintPlan, spelledRef } from './lint-graph.ts';
+import { conjuncts, type LintPlan } from './lint-graph.ts';
 import { areExhaustive, foldedGuard } from './lint-guards.ts';
 
 /** Lints about guards: RL009, RL011 (`patterns.md` §8). */

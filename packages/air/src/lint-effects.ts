@@ -1,7 +1,7 @@
 import type { Path } from '@worldline/canon';
 import type { Edit } from './diagnostic.ts';
 import type { Expr, Slot } from './expr.ts';
-import { textOf } from './facts.ts';
+import { spelledRef, textOf } from './facts.ts';
 import { type Lint, type LintWorld, ofPlan, withEdit } from './lint.ts';
 import {
   bindPath,
@@ -11,7 +11,6 @@ import {
   type LintPlan,
   partsOf,
   slotsOf,
-  spelledRef,
   TIMED_OUT,
   type Use,
 } from './lint-graph.ts';

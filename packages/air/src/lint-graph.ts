@@ -2,7 +2,7 @@ import type { Path } from '@worldline/canon';
 import { authoredPath } from './authored-path.ts';
 import { Bits } from './bits.ts';
 import type { Expr, RefExpr, Slot } from './expr.ts';
-import { factKey, factsOf, type Place, placeAt, spelledPlace, textOf } from './facts.ts';
+import { factKey, factsOf, type Place, placeAt, spelledPlace, spelledRef } from './facts.ts';
 import type { PlanDef, Step } from './node.ts';
 import { BIND_MEMBERS, EXPR_MEMBERS, type PlanSource } from './node-plan.ts';
 import { type PlanLookups, slotType } from './node-plan-canonical.ts';
@@ -332,20 +332,6 @@ export function equation(expr: Expr): readonly (readonly [Expr, Expr])[] {
 export function eventPath(expr: Expr): readonly string[] | undefined {
   const spelled = spelledRef(expr);
   return spelled?.ref.root === 'event' && spelled.path.length > 0 ? spelled.path : undefined;
-}
-
-/** A reference, or `get` of one with constant keys: the two spellings are one place. */
-export function spelledRef(expr: Expr): { readonly ref: RefExpr; readonly path: readonly string[] } | undefined {
-  const segments: string[] = [];
-  let current = expr;
-  while (current.form === 'op' && current.op === 'get') {
-    const [container, key] = current.args;
-    const segment = key && textOf(key);
-    if (container === undefined || segment === undefined) return undefined;
-    segments.unshift(segment);
-    current = container;
-  }
-  return current.form === 'ref' ? { ref: current, path: [...current.path, ...segments] } : undefined;
 }
 
 interface Spelled {

@@ -2,9 +2,9 @@ import { ExprChecker } from './check-expr.ts';
 import { evaluate, exprRefs } from './evaluate.ts';
 import type { Env, Expr, RefExpr } from './expr.ts';
 import { exprToJson } from './expr-parse.ts';
-import { factKey, type Place, placeAt, textOf } from './facts.ts';
+import { factKey, type Place, placeAt, spelledRef, textOf } from './facts.ts';
 import { printJson } from './json.ts';
-import { type LintPlan, spelledRef } from './lint-graph.ts';
+import type { LintPlan } from './lint-graph.ts';
 import type { StaticType } from './static-type.ts';
 
 /** What can be said of guards without running anything: that one is always false, that one of several is always true. */

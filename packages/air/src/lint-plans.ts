@@ -1,8 +1,9 @@
 import { compareUtf8, type Path } from '@worldline/canon';
 import type { Edit } from './diagnostic.ts';
 import type { Expr, RefExpr } from './expr.ts';
+import { spelledRef } from './facts.ts';
 import { type Lint, type LintWorld, withEdit } from './lint.ts';
-import { conjuncts, equation, eventPath, type LintPlan, partsOf, spelledRef } from './lint-graph.ts';
+import { conjuncts, equation, eventPath, type LintPlan, partsOf } from './lint-graph.ts';
 import type { Step, Trigger } from './node.ts';
 import { CORRELATION_ID } from './node-plan.ts';
 import { slotExpr } from './slot-expr.ts';

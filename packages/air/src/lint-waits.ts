@@ -1,8 +1,9 @@
 import { Bits } from './bits.ts';
 import { valuesEqual } from './compare.ts';
 import type { Expr } from './expr.ts';
+import { spelledRef } from './facts.ts';
 import { type Lint, ofPlan } from './lint.ts';
-import { conjuncts, equation, eventPath, isFabricSend, type LintPlan, partsOf, spelledRef } from './lint-graph.ts';
+import { conjuncts, equation, eventPath, isFabricSend, type LintPlan, partsOf } from './lint-graph.ts';
 import { CORRELATION_ID } from './node-plan.ts';
 import type { Value } from './value.ts';
 

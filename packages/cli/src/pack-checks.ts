@@ -11,6 +11,8 @@ import {
   type Loaded,
   locate,
   parseJson,
+  SECTION_KINDS,
+  SECTIONS,
   type SourceFile,
 } from '@worldline/air';
 import { hashOf, type Path, pointer, type Result, toHex } from '@worldline/canon';
@@ -121,7 +123,7 @@ function ofImport(world: World, one: ResolvedImport): readonly Finding[] {
     found.push(atEntry('PK002', level, `import "${pack}" has plans, and none that a consumer could use`, fix));
   }
   const listed = new Set(
-    SECTIONS.flatMap((section) => listedIn(world, section).map((name) => `${KIND_OF[section]} ${name}`)),
+    SECTIONS.flatMap((section) => listedIn(world, section).map((name) => `${SECTION_KINDS[section]} ${name}`)),
   );
   if (!nodes.some(({ kind, name }) => listed.has(`${kind} ${name}`))) {
     const fix = 'list what you want of it, or remove the import';
@@ -129,17 +131,6 @@ function ofImport(world: World, one: ResolvedImport): readonly Finding[] {
   }
   return found;
 }
-
-const SECTIONS = ['schemas', 'modules', 'plans', 'effects', 'caps', 'policies', 'secrets'] as const;
-const KIND_OF = {
-  schemas: 'defschema',
-  modules: 'defmodule',
-  plans: 'defplan',
-  effects: 'defeffect',
-  caps: 'defcap',
-  policies: 'defpolicy',
-  secrets: 'defsecret',
-} as const;
 
 /** PK003, PK004, PK005, PK009, PK011. */
 function ofManifest(world: World): readonly Finding[] {

@@ -1,4 +1,4 @@
-import { BUILTINS, printJson } from '@worldline/air';
+import { BUILTINS, printJson, SECTIONS } from '@worldline/air';
 import { type Path, pointer } from '@worldline/canon';
 import {
   type Authored,
@@ -59,16 +59,6 @@ function inManifest(
     },
   };
 }
-
-const SECTIONS: Readonly<Record<string, string>> = {
-  schemas: 'defschema',
-  modules: 'defmodule',
-  plans: 'defplan',
-  effects: 'defeffect',
-  caps: 'defcap',
-  policies: 'defpolicy',
-  secrets: 'defsecret',
-};
 
 const GRANTS: Path = ['defaults', 'cap_grants'];
 
@@ -202,7 +192,7 @@ export const AUTHORITY_CLASSES: readonly MutationClass[] = [
     })),
   ),
   inManifest('a reference to what nobody defines', (_world, manifest) =>
-    Object.keys(SECTIONS).flatMap((section) => {
+    SECTIONS.flatMap((section) => {
       const names = (manifest[section] ?? []).map(({ name }: Authored) => name as string);
       const meant = names.find((name: string) => !name.startsWith('sys/') && misspelt(name, names) !== undefined);
       const wrong = meant === undefined ? undefined : misspelt(meant, names);
@@ -241,7 +231,7 @@ export const AUTHORITY_CLASSES: readonly MutationClass[] = [
     },
   ]),
   inManifest('a reference twice', (_world, manifest) =>
-    Object.keys(SECTIONS).flatMap((section) =>
+    SECTIONS.flatMap((section) =>
       (manifest[section] ?? []).flatMap((ref: Authored, index: number): ManifestPlace[] =>
         ref.name === undefined
           ? []

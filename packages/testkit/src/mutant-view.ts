@@ -1,6 +1,7 @@
 import { BUILTINS, isJsonObject, parseType, type Type, type TypeScope, tryResolveType } from '@worldline/air';
 import { compareCanonicalKeys, type Path } from '@worldline/canon';
 import { type Authored, at, keys, type MutantWorld } from './mutant.ts';
+import { LENS_TAGS } from './typed-type.ts';
 
 /** Where things stand in an authored world: what mutations look for. Knows the language by its specification alone. */
 
@@ -215,25 +216,6 @@ export interface SlotPart {
   readonly optional: boolean;
 }
 
-const TAGS: ReadonlySet<string> = new Set([
-  'null',
-  'bool',
-  'int',
-  'nat',
-  'dec128',
-  'text',
-  'bytes_b64',
-  'time_ns',
-  'duration_ns',
-  'hash',
-  'uuid',
-  'list',
-  'set',
-  'map',
-  'record',
-  'variant',
-]);
-
 /**
  * Parts of a slot that are written in sugar, itself first, and the expressions and tagged values in it, into which it does
  * not go. Nothing below a set and the pairs of a map, whose order the canonical form chooses.
@@ -300,7 +282,7 @@ export function refsOfSlot(slot: SlotPlace, scope: TypeScope): ReturnType<typeof
 
 export function looksTagged(json: Authored): boolean {
   const names = keys(json);
-  if (names.length === 1 && TAGS.has(names[0] as string)) return true;
+  if (names.length === 1 && LENS_TAGS.has(names[0] as string)) return true;
   return names.length > 0 && names.every((name) => name === 'tag' || name === 'value') && typeof json.tag === 'string';
 }
 

@@ -39,30 +39,13 @@ const MAP_KEYS = ['text', 'text', 'nat', 'int', 'uuid', 'hash'] as const satisfi
 const FIELDS = ['a', 'b', 'id', 'n', 'a', 'b', 'id', 'n', 'flag', 'note', 'text', 'tag', 'value', '__proto__', 'x.y'];
 const ARMS = ['A', 'B', 'Go', 'Stop', 'A', 'B', 'Go', 'Stop', 'text', 'value', 'constructor'];
 
+/** What tags a value that is written out (`values.md` §3.3). */
+export const LENS_TAGS: ReadonlySet<string> = new Set(
+  'null bool int nat dec128 text bytes_b64 time_ns duration_ns hash uuid list set map record variant'.split(' '),
+);
+
 /** Names that sugar of a record, variant or map cannot have without looking like something else (`values.md` §3.3). */
-const LENS_WORDS: ReadonlySet<string> = new Set([
-  'null',
-  'bool',
-  'int',
-  'nat',
-  'dec128',
-  'text',
-  'bytes_b64',
-  'time_ns',
-  'duration_ns',
-  'hash',
-  'uuid',
-  'list',
-  'set',
-  'map',
-  'record',
-  'variant',
-  'tag',
-  'value',
-  'ref',
-  'op',
-  'args',
-]);
+const LENS_WORDS: ReadonlySet<string> = new Set([...LENS_TAGS, 'tag', 'value', 'ref', 'op', 'args']);
 
 export function isLensWord(name: string): boolean {
   return LENS_WORDS.has(name) || name.startsWith('$');

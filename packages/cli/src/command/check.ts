@@ -218,16 +218,7 @@ function importData(
 
 const NOTHING_READ = { files: [], result: undefined, imports: [], findings: [] } as const;
 
-interface Loaded {
-  readonly map: string | undefined;
-  /** Text of the sync file. */
-  readonly mapText: string | undefined;
-  readonly airDir: string | undefined;
-  readonly files: readonly SourceFile[];
-  /** With the contracts of their plans. */
-  readonly imports: ReadonlyMap<ResolvedImport, readonly Contract[]>;
-  readonly planHashes: ReadonlyMap<string, string>;
-  readonly findings: readonly Finding[];
+interface Loaded extends Pick<Report, 'map' | 'mapText' | 'airDir' | 'files' | 'imports' | 'planHashes' | 'findings'> {
   readonly ignore: readonly IgnoredFinding[];
 }
 
